@@ -1,0 +1,37 @@
+"""An event before the ledger has numbered it, and after.
+
+Owns: EventDraft and StoredEvent. Must not know: JSON on the wire, SQL, MQTT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edge_agent.sdk.values import Stamp
+
+JsonValue = str | int | bool | None | list["JsonValue"] | Mapping[str, "JsonValue"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """A fact to be recorded: `type` without prefix and version ("parcel.accepted"), `subject` what it is about.
+
+    `data` holds strings, integers, booleans and their lists and maps; decimals are strings with a unit beside.
+    """
+
+    type: str
+    subject: str
+    at: Stamp
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A committed event: `seq` is gapless within `epoch`; `id` is a UUIDv7 text; `boot` the boot's id."""
+
+    epoch: str
+    seq: int
+    id: str
+    boot: str
+    draft: EventDraft

@@ -1,0 +1,1 @@
+"""Simulated devices, broker and central system. The agent never imports this package."""
