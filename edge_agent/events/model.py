@@ -28,10 +28,16 @@ class EventDraft:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """A committed event: `seq` is gapless within `epoch`; `id` is a UUIDv7 text; `boot` the boot's id."""
+    """A committed event: `seq` is gapless within `epoch`, `id` a UUIDv7 text, `boot` the boot's id.
+
+    `data` is the JSON text that is on disk; what is sent again is the same to the byte.
+    """
 
     epoch: str
     seq: int
     id: str
     boot: str
-    draft: EventDraft
+    type: str
+    subject: str
+    at: Stamp
+    data: str

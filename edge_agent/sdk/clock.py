@@ -1,6 +1,6 @@
 """Time as drivers and flows see it: a monotonic clock, a wall clock with a quality, and sleeping.
 
-Owns: the Clock port, the system clock and the manual clock of tests.
+Owns: the Clock port, waiting with a limit, the system clock and the manual clock of tests.
 Must not know: where the quality of the wall clock comes from (edge_agent.clock asks the system).
 """
 
@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Protocol, TypeVar
 
 from edge_agent.sdk.values import ClockQuality, Stamp
 
 SETTLE_ROUNDS = 20  # loop turns after each manual tick: the longest chain of awaits in a driver is under 10
+
+
+ResultT = TypeVar("ResultT")
 
 
 class Clock(Protocol):
@@ -28,6 +31,24 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait in monotonic time."""
+
+
+async def within(clock: Clock, seconds: float, work: Coroutine[object, object, ResultT]) -> ResultT:
+    """The result of `work`, or TimeoutError once `seconds` of `clock` have passed. Leaves nothing running.
+
+    Work that is done in the very moment of the time-out counts as done.
+    """
+    doing = asyncio.ensure_future(work)
+    limit = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait((doing, limit), return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            return doing.result()
+        raise TimeoutError(f"not done within {seconds} s")
+    finally:
+        doing.cancel()
+        limit.cancel()
+        await asyncio.gather(doing, limit, return_exceptions=True)
 
 
 class SystemClock:

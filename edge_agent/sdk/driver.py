@@ -105,7 +105,7 @@ def _checked(option: Option, value: object) -> OptionValue:
         )
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         _within(option, value)
-    return value  # type: ignore[return-value]  # narrowed by the exact type test above
+    return value
 
 
 def _decimal(option: Option, value: str) -> Decimal:

@@ -6,8 +6,10 @@ Must not know: any protocol.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import tomllib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,36 +93,41 @@ class MemoryLink:
     """A ByteLink whose other end is the test: `arrive` gives bytes, `written` shows what was sent."""
 
     def __init__(self, url: str = "memory:") -> None:
-        import asyncio
-
         self.url = url
         self.written = bytearray()
         self.closed = False
         self.write_limit: int | None = None
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.write_timeout_s = 0.0
+        self._waiting: deque[bytes] = deque()
+        self._hung_up = False
+        self._news = asyncio.Event()
 
     def arrive(self, data: bytes) -> None:
-        self._queue.put_nowait(data)
+        self._waiting.append(data)
+        self._news.set()
 
     def hang_up(self) -> None:
-        self._queue.put_nowait(None)
+        self._hung_up = True
+        self._news.set()
 
     async def read(self) -> bytes:
-        data = await self._queue.get()
-        if data is None:
-            raise LinkError("link.lost", "hung up", device=self.url)
-        return data
+        while not self._waiting:
+            if self._hung_up:
+                raise LinkError("link.lost", "hung up", device=self.url)
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
 
     async def write(self, data: bytes, timeout_s: float) -> None:
+        self.write_timeout_s = timeout_s
         room = len(data) if self.write_limit is None else max(0, self.write_limit - len(self.written))
         self.written += data[:room]
         if room < len(data):
             raise LinkError("link.write_timeout", "the port took no more", accepted=room)
 
     def discard_input(self) -> int:
-        dropped = 0
-        while not self._queue.empty():
-            dropped += len(self._queue.get_nowait() or b"")
+        dropped = sum(map(len, self._waiting))
+        self._waiting.clear()
         return dropped
 
     async def close(self) -> None:

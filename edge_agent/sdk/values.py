@@ -95,6 +95,18 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanText:
+    """One barcode as a scanner's codec gives it, before a device and a moment are known.
+
+    `text` is exact (GS and other control characters included); `aim` is the AIM identifier if one was sent.
+    """
+
+    text: str
+    aim: str | None = None
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """One barcode as read. `text` is exact (GS included); `aim` is the AIM identifier if one was sent."""
 

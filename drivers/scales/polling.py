@@ -1,0 +1,276 @@
+"""The life of a scale that speaks only when asked: identify, poll, zero and tare, whatever the protocol.
+
+Owns: who speaks when, pairing each answer with its request, and when a goal counts as reached or refused.
+Must not know: any protocol's bytes; its page hands them in as a PolledProtocol.
+
+Faults survived: a late answer (dropped before the next request), rubbish instead of an answer, up to two
+answers that stay out. After the third the driver gives up, and its supervisor opens the port anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.sdk.clock import within
+from edge_agent.sdk.driver import Context
+from edge_agent.sdk.errors import DeviceError, ProtocolError
+from edge_agent.sdk.ports import Codec
+from edge_agent.sdk.values import Reading, Status, Weight
+
+MISSES = 3  # one answer is lost to a disturbance, two to a brown-out; three mean that nobody is there
+WRITE_S = 1.0  # a request is a few bytes: a port that cannot take them in a second is stuck
+REST_TRIES = 15  # three seconds at full pace: a parcel that rocks longer needs the clerk
+CONFIRM_TRIES = 10  # two seconds at full pace: the slowest scale needs 0.5 s to zero
+
+REFUSALS = {
+    Status.MOTION: ("scale.motion", "the load does not come to rest", "touch nothing on the scale"),
+    Status.OVERLOAD: ("scale.overload", "the load is too heavy", "take it off"),
+    Status.UNDERLOAD: ("scale.underload", "it shows less than zero", "empty the scale and zero it"),
+    Status.ERROR: (
+        "scale.zero_range",
+        "it is too far from zero",
+        "empty the scale, then switch it off and on",
+    ),
+    Status.BUSY: ("scale.busy", "the scale is busy", "try again"),
+}
+NO_REASON = ("scale.refused", "the scale did not do it", "use the key on the scale")
+
+
+class Goal(StrEnum):
+    """What a person can want of a scale."""
+
+    ZERO = "zero"
+    TARE = "tare"
+    CLEAR_TARE = "clear_tare"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request, and which readings answer it; any other reading is not for us and is dropped.
+
+    With `verdict` the answer to a command says at once whether it was refused; without, only the weights do.
+    """
+
+    request: bytes
+    answers: Callable[[Reading], bool]
+    within_s: float = 1.0
+    verdict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolledProtocol:
+    """What a protocol page tells of itself.
+
+    `probe` identifies the scale; without it the first weight does. `after_probe` ends what the probe began.
+    `pause_s` is what the scale needs after a command before it can be asked again.
+    """
+
+    codec: Codec[Reading]
+    weight: Exchange
+    goals: Mapping[Goal, Exchange]
+    probe: Exchange | None = None
+    after_probe: bytes = b""
+    pause_s: float = 0.2
+    fast_s: float = 0.2
+    slow_s: float = 1.0
+
+
+class PolledScale:
+    """A ScaleDriver for any polled protocol."""
+
+    def __init__(self, context: Context, protocol: PolledProtocol) -> None:
+        self._device = context.device
+        self._link = context.link
+        self._clock = context.clock
+        self._sink = context.sink
+        self._protocol = protocol
+        self._wire = asyncio.Lock()
+        self._hurry = asyncio.Event()
+        self._ready = False
+        self._number = 0
+        self._last_error: ProtocolError | None = None
+        self._stray = False
+
+    async def run(self) -> None:
+        """Serve the scale until the link is lost, or until it has not answered three times."""
+        try:
+            await self._identify()
+            while True:
+                due_s = self._clock.monotonic_s()
+                async with self._wire:
+                    reading = await self._insist(self._protocol.weight)
+                await self._publish(reading)
+                await self._pause(due_s)
+        finally:
+            self._ready = False
+
+    def hurry(self, wanted: bool) -> None:
+        if wanted:
+            self._hurry.set()
+        else:
+            self._hurry.clear()
+
+    async def zero(self) -> None:
+        await self._reach(Goal.ZERO)
+
+    async def tare(self) -> None:
+        await self._reach(Goal.TARE)
+
+    async def clear_tare(self) -> None:
+        await self._reach(Goal.CLEAR_TARE)
+
+    # Asking
+
+    async def _identify(self) -> None:
+        async with self._wire:
+            answer = await self._insist(self._protocol.probe or self._protocol.weight)
+            if self._protocol.after_probe:
+                await self._link.write(self._protocol.after_probe, WRITE_S)
+                await self._clock.sleep(self._protocol.pause_s)
+        self._ready = True
+        self._sink.ready(answer.info or "")
+
+    async def _insist(self, exchange: Exchange) -> Reading:
+        """The answer to a request that is repeated until three times nobody answers it."""
+        self._last_error = None
+        self._stray = False
+        for _ in range(MISSES):
+            answer = await self._exchange(exchange)
+            if answer is not None:
+                return answer
+            await self._clock.sleep(self._protocol.pause_s)
+        raise self._silent()
+
+    async def _exchange(self, exchange: Exchange) -> Reading | None:
+        self._link.discard_input()
+        self._protocol.codec.reset()
+        await self._link.write(exchange.request, WRITE_S)
+        try:
+            return await within(self._clock, exchange.within_s, self._answer(exchange.answers))
+        except TimeoutError:
+            for left in self._protocol.codec.flush():
+                self._note(left)
+            return None
+
+    async def _answer(self, wanted: Callable[[Reading], bool]) -> Reading:
+        while True:
+            for value in self._protocol.codec.feed(await self._link.read()):
+                self._note(value)
+                if not isinstance(value, ProtocolError):
+                    if wanted(value):
+                        return value
+                    self._stray = True
+
+    def _note(self, value: Reading | ProtocolError) -> None:
+        if isinstance(value, ProtocolError):
+            self._last_error = value
+            self._sink.trouble(value)
+
+    def _silent(self) -> DeviceError:
+        error = self._last_error
+        if self._stray:
+            hint = "set 'probe = false' if this is the right scale"
+            return self._error("scale.not_identified", "the scale answers, but not to the probe", hint)
+        if error is None:
+            return self._error("scale.silent", "the scale does not answer", "check its power and its cable")
+        hint = error.hint or "check the settings 'driver' and 'baud' against the scale's own menu"
+        return self._error("scale.not_understood", f"no usable answer: {error.message}", hint)
+
+    # Telling
+
+    async def _publish(self, reading: Reading) -> None:
+        self._number += 1
+        await self._sink.weights([Weight(self._device, self._clock.stamp(), self._number, reading)])
+
+    async def _pause(self, since_s: float) -> None:
+        """Wait until the next poll is due; a wish to hurry shortens the wait at once."""
+        if not self._hurry.is_set():
+            try:
+                await within(self._clock, self._left(since_s, self._protocol.slow_s), self._hurry.wait())
+            except TimeoutError:
+                return
+        await self._clock.sleep(self._left(since_s, self._protocol.fast_s))
+
+    def _left(self, since_s: float, pace_s: float) -> float:
+        return max(0.0, since_s + pace_s - self._clock.monotonic_s())
+
+    # Goals
+
+    async def _reach(self, goal: Goal) -> None:
+        exchange = self._protocol.goals.get(goal)
+        if exchange is None:
+            raise self._error("scale.unsupported", f"this scale cannot be told to {goal}", "use its own key")
+        if not self._ready:
+            raise self._error("scale.not_ready", "the scale is not ready", "wait until it is")
+        async with self._wire:
+            reading = await self._at_rest(goal)
+            if not _holds_before(goal, reading):
+                if _forbidden(goal, reading):
+                    raise self._refused(goal, reading)
+                reading = await self._command(goal, exchange)
+        await self._publish(reading)
+
+    async def _at_rest(self, goal: Goal) -> Reading:
+        for _ in range(REST_TRIES):
+            reading = await self._insist(self._protocol.weight)
+            if reading.stable is not False or goal is Goal.CLEAR_TARE:
+                return reading
+            await self._clock.sleep(self._protocol.fast_s)
+        raise self._refused(goal, reading)
+
+    async def _command(self, goal: Goal, exchange: Exchange) -> Reading:
+        """Send the command once, then weigh until the scale itself shows that the goal is reached."""
+        answer = await self._exchange(exchange)
+        if exchange.verdict and answer is not None and answer.status in REFUSALS:
+            raise self._refused(goal, answer)
+        for _ in range(CONFIRM_TRIES):
+            await self._clock.sleep(self._protocol.pause_s)
+            reading = await self._insist(self._protocol.weight)
+            if _reached(goal, reading):
+                return reading
+        raise self._refused(goal, reading)
+
+    def _refused(self, goal: Goal, reading: Reading) -> DeviceError:
+        code, text, hint = _reason(goal, reading)
+        return self._error(code, f"{goal} was refused: {text}", hint)
+
+    def _error(self, code: str, message: str, hint: str) -> DeviceError:
+        return DeviceError(code, message, device=self._device, hint=hint)
+
+
+def _holds_before(goal: Goal, reading: Reading) -> bool:
+    """Whether nothing needs to be done. Zero is always sent: it is finer than the division that is shown."""
+    if goal is Goal.TARE:
+        return reading.net is True and _reached(goal, reading)
+    return goal is Goal.CLEAR_TARE and reading.net is False
+
+
+def _forbidden(goal: Goal, reading: Reading) -> bool:
+    """Whether the scale's condition forbids the command before it is sent."""
+    if goal is Goal.CLEAR_TARE:
+        return False
+    if goal is Goal.TARE and (reading.status is Status.UNDERLOAD or _at_zero(reading)):
+        return True
+    return reading.status in (Status.OVERLOAD, Status.ERROR, Status.BUSY)
+
+
+def _reached(goal: Goal, reading: Reading) -> bool:
+    if goal is Goal.CLEAR_TARE:
+        return reading.net is not True
+    resting = reading.stable is not False and _at_zero(reading)
+    return resting and reading.net is not (goal is Goal.ZERO)
+
+
+def _at_zero(reading: Reading) -> bool:
+    return reading.status is Status.ZERO or (reading.status is Status.OK and reading.weight == 0)
+
+
+def _reason(goal: Goal, reading: Reading) -> tuple[str, str, str]:
+    if goal is Goal.ZERO and reading.net:
+        return ("scale.tare_active", "a tare is set", "clear the tare first")
+    if goal is Goal.TARE and _at_zero(reading):
+        return ("scale.no_load", "nothing lies on the scale", "put the container on it first")
+    return REFUSALS.get(reading.status, NO_REASON)

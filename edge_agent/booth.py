@@ -1,0 +1,116 @@
+"""The booth's devices together: who gets what a device reports, and how one is asked for something.
+
+Owns: the routing between devices and the counter, the scale's and printer's latest word.
+Must not know: protocols, transitions of the flow, MQTT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, cast
+
+from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.driver import Kind
+from edge_agent.sdk.errors import CommandError
+from edge_agent.sdk.ports import PrinterDriver, ScaleDriver
+from edge_agent.sdk.values import PrinterState, PrintJob, PrintResult, Proof, Scan, Weight
+from edge_agent.supervisor import Configured, DeviceView, Opener, Supervised
+
+
+class Listener(Protocol):
+    """The counter, as far as devices know it."""
+
+    async def scans(self, scans: Sequence[Scan]) -> None: ...
+    async def weights(self, weights: Sequence[Weight]) -> None: ...
+    async def printer(self, state: PrinterState) -> None: ...
+    def unsettle(self) -> None: ...
+
+
+class Booth:
+    """All devices of one booth. The first scale weighs parcels, the first printer prints their labels."""
+
+    def __init__(
+        self,
+        devices: Sequence[Configured],
+        opener: Opener,
+        clock: Clock,
+        on_change: Callable[[DeviceView], Awaitable[None]],
+    ) -> None:
+        self._devices = [Supervised(configured, opener, clock, self) for configured in devices]
+        self._on_change = on_change
+        self._listener: Listener | None = None
+        self._scale = self._first(Kind.SCALE)
+        self._printer = self._first(Kind.PRINTER)
+        self.latest_weight: dict[str, Weight] = {}
+        self.latest_printer: dict[str, PrinterState] = {}
+
+    def connect(self, listener: Listener) -> None:
+        """Give what the devices report to the counter. Before `run`."""
+        self._listener = listener
+
+    async def run(self) -> None:
+        """Serve all devices until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for device in self._devices:
+                tasks.create_task(device.run(), name=f"device {device.configured.id}")
+
+    def views(self) -> list[DeviceView]:
+        """Every configured device and its condition."""
+        return [device.view() for device in self._devices]
+
+    def has(self, kind: Kind) -> bool:
+        """Whether the booth has such a device configured."""
+        return self._first(kind) is not None
+
+    def scale_ready(self) -> bool:
+        return self._scale is not None and self._scale.is_ready
+
+    def hurry_scale(self, wanted: bool) -> None:
+        if self._scale is not None and self._scale.driver is not None:
+            cast(ScaleDriver, self._scale.driver).hurry(wanted)
+
+    async def print_page(self, job: PrintJob) -> PrintResult:
+        """Print on the label printer; without one nothing was accepted, and that is said."""
+        printer = self._printer
+        if printer is None or printer.driver is None or not printer.is_ready:
+            return PrintResult(job.job, job.attempt, Proof.FAILED, 0, "printer.absent")
+        return await cast(PrinterDriver, printer.driver).print(job)
+
+    def scale(self, device: str) -> ScaleDriver:
+        """A ready scale by its id. Raises CommandError."""
+        for found in self._devices:
+            if found.configured.id == device and found.configured.spec.kind is Kind.SCALE:
+                if found.driver is None or not found.is_ready:
+                    raise CommandError("device.not_ready", f"{device} is not ready", device=device)
+                return cast(ScaleDriver, found.driver)
+        raise CommandError("device.unknown", "there is no such scale", hint="see edge-agent status")
+
+    async def scans(self, scans: Sequence[Scan]) -> None:
+        if self._listener is not None:
+            await self._listener.scans(scans)
+
+    async def weights(self, weights: Sequence[Weight]) -> None:
+        for weight in weights:
+            self.latest_weight[weight.device] = weight
+        if self._listener is not None and self._is(self._scale, weights[-1].device):
+            await self._listener.weights(weights)
+
+    async def printer(self, state: PrinterState) -> None:
+        self.latest_printer[state.device] = state
+        if self._listener is not None and self._is(self._printer, state.device):
+            await self._listener.printer(state)
+
+    async def changed(self, view: DeviceView) -> None:
+        await self._on_change(view)
+
+    def disturbed(self, device: str) -> None:
+        if self._listener is not None and self._is(self._scale, device):
+            self._listener.unsettle()
+
+    def _first(self, kind: Kind) -> Supervised | None:
+        return next((d for d in self._devices if d.configured.spec.kind is kind), None)
+
+    @staticmethod
+    def _is(supervised: Supervised | None, device: str) -> bool:
+        return supervised is not None and supervised.configured.id == device

@@ -1,0 +1,79 @@
+"""The `edge-agent` command: finds the verb, imports only what that verb needs.
+
+Owns: the table of verbs, exit codes, how an error is shown. Must not know: what a verb does.
+
+Exit codes: 0 ok, 1 a fault was found, 2 wrong usage or configuration, 3 the agent cannot be reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from edge_agent.sdk.errors import ConfigError, EdgeError, LinkError
+
+OK, FAULT, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+VERBS = {
+    "run": "edge_agent.cli.run",
+    "config": "edge_agent.cli.config",
+    "status": "edge_agent.cli.status",
+    "decode": "edge_agent.cli.decode",
+    "scan": "edge_agent.cli.scan",
+    "print": "edge_agent.cli.order",
+}
+FOREIGN_GROUP = (
+    "edge_agent.verbs"  # verbs that other packages bring (the demo: simulators are no part of the agent)
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; gives the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments[:1])
+    args = parser.parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return run(args)
+    except EdgeError as error:
+        _show(error, as_json=getattr(args, "json", False))
+        return _code(error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
+        return OK
+
+
+def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-agent",
+        description="The booth edge agent: scanners, scales, labels and the way to the centre.",
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    if first and first[0] in VERBS:
+        import_module(VERBS[first[0]]).register(verbs)
+        return parser
+    for module in VERBS.values():
+        import_module(module).register(verbs)
+    for point in entry_points(group=FOREIGN_GROUP):
+        point.load()(verbs)
+    return parser
+
+
+def _code(error: EdgeError) -> int:
+    if isinstance(error, LinkError) and error.code.startswith("local."):
+        return UNREACHABLE
+    return USAGE if isinstance(error, ConfigError) else FAULT
+
+
+def _show(error: EdgeError, *, as_json: bool) -> None:
+    if as_json:
+        shown = {"error": error.message, "code": error.code, "device": error.device, "hint": error.hint}
+        print(json.dumps(shown, ensure_ascii=False), file=sys.stderr)
+    else:
+        print(f"edge-agent: {error}", file=sys.stderr)

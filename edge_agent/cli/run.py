@@ -1,0 +1,40 @@
+"""`edge-agent run`: the daemon in the foreground, as systemd starts it.
+
+Owns: the verb. Must not know: the parts of the agent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
+
+log = logging.getLogger(__name__)
+
+
+def register(verbs: Any) -> None:
+    """Add the verb."""
+    parser = verbs.add_parser("run", help="run the agent in the foreground")
+    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM; 0 after an orderly stop, 2 for a configuration that cannot be used."""
+    from edge_agent.app import App
+    from edge_agent.logs import set_up
+    from edge_agent.registry import Registry
+    from edge_agent.settings.load import load
+
+    registry = Registry.installed()
+    settings = load(args.config, registry)
+    set_up(settings.log.level)
+    return asyncio.run(_serve(App, settings, registry))
+
+
+async def _serve(app: Any, settings: Any, registry: Any) -> int:
+    return int(await app(settings, registry).run())

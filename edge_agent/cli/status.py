@@ -1,0 +1,74 @@
+"""`edge-agent status`: one screen of what the running agent says of itself.
+
+Owns: how it is shown to a person. Must not know: how the agent finds it out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edge_agent.local.client import ask
+
+DEFAULT_SOCKET = Path("/run/edge-agent/edge-agent.sock")
+HEALTHY_DEVICE = "ready"
+
+
+def register(verbs: Any) -> None:
+    """Add the verb."""
+    parser = verbs.add_parser("status", help="what the running agent says of itself")
+    parser.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when everything is well, 1 when something needs a person, 3 when the agent cannot be reached."""
+    status = ask(args.socket, {"op": "status"})
+    if args.json:
+        print(json.dumps(status, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(_lines(status)))
+    return 0 if is_healthy(status) else 1
+
+
+def is_healthy(status: dict[str, Any]) -> bool:
+    """Whether nothing in this status needs a person."""
+    devices = all(device["status"] == HEALTHY_DEVICE for device in status["devices"])
+    uplink = status["uplink"]["status"] in {"online", "disabled"}
+    return devices and uplink and not status["ledger"]["reserve_spent"]
+
+
+def _lines(status: dict[str, Any]) -> Iterator[str]:
+    uplink, ledger, counter = status["uplink"], status["ledger"], status["counter"]
+    why = f" ({uplink['reason']})" if uplink["reason"] else ""
+    yield f"booth    {status['booth']}   agent {status['agent']}   running {_span(status['running_ms'])}"
+    yield f"clock    {status['time']}   quality {status['clock']}"
+    yield f"uplink   {uplink['status']}{why}"
+    waiting = status["backlog"]["count"]
+    yield f"ledger   {ledger['last']} events, {ledger['acknowledged']} acknowledged, {waiting} waiting"
+    yield f"counter  {counter['phase']}: {counter['prompt']}"
+    yield f"         {counter['accepted']} accepted, {counter['labels']} labels, {counter['refused']} refused"
+    for device in status["devices"]:
+        yield _device_line(device)
+        if device["hint"]:
+            yield f"             {device['hint']}"
+
+
+def _device_line(device: dict[str, Any]) -> str:
+    said = device["reason"]
+    if reading := device.get("reading"):
+        shown = f"{reading['weight']} {reading['unit']}" if reading["weight"] else reading["status"]
+        said = f"{shown}, {reading['age_ms'] / 1000:.1f} s ago"
+    if printer := device.get("printer"):
+        said = f"paper {printer['paper']}, cover {printer['cover']} {' '.join(printer['faults'])}"
+    return f"device   {device['id']:<12} {device['driver']:<12} {device['status']:<11} {said}".rstrip()
+
+
+def _span(milliseconds: int) -> str:
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"

@@ -1,0 +1,70 @@
+"""What can be ordered of a booth, by the centre and from the box itself: names and arguments to actions.
+
+Owns: reading arguments. Must not know: where an order comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from edge_agent.booth import Booth
+from edge_agent.counter.counter import Counter
+from edge_agent.counter.inputs import Order
+from edge_agent.events.model import JsonValue
+from edge_agent.sdk.driver import show
+from edge_agent.sdk.errors import CommandError
+
+Operation = Callable[[Mapping[str, Any]], Awaitable[JsonValue]]
+
+
+def operations(booth: Booth, counter: Counter) -> dict[str, Operation]:
+    """Every operation by its type, as the central contract names them."""
+
+    async def zero(args: Mapping[str, Any]) -> JsonValue:
+        await booth.scale(_device(args)).zero()
+        return {"device": _device(args)}
+
+    async def tare(args: Mapping[str, Any]) -> JsonValue:
+        await booth.scale(_device(args)).tare()
+        return {"device": _device(args)}
+
+    async def read(args: Mapping[str, Any]) -> JsonValue:
+        device = _device(args)
+        booth.scale(device)
+        weight = booth.latest_weight.get(device)
+        if weight is None:
+            raise CommandError("scale.no_reading", "the scale has shown nothing yet", device=device)
+        reading = weight.reading
+        return {
+            "device": device,
+            "status": reading.status.value,
+            "weight": show(reading) or None,
+            "unit": reading.unit,
+            "stable": reading.stable,
+            "uptimems": weight.at.uptime_ms,
+        }
+
+    return {
+        "scale.zero": zero,
+        "scale.tare": tare,
+        "scale.read": read,
+        "print.reprint": _order(counter, Order.REPRINT),
+        "print.confirm": _order(counter, Order.CONFIRM),
+        "parcel.void": _order(counter, Order.VOID),
+    }
+
+
+def _order(counter: Counter, order: Order) -> Operation:
+    async def give(_args: Mapping[str, Any]) -> JsonValue:
+        state = await counter.order(order)
+        return {"phase": state.phase.value, "attempt": state.attempt}
+
+    return give
+
+
+def _device(args: Mapping[str, Any]) -> str:
+    device = args.get("device")
+    if not isinstance(device, str):
+        raise CommandError("command.arguments", "args.device must name a device")
+    return device

@@ -1,0 +1,39 @@
+"""Named points at which a test may kill the agent, so that each step of the flow is proved against a cut.
+
+Owns: the names. Must not know: what happens at them. Without EDGE_AGENT_CRASH_AT in the environment a point
+costs one look into a dictionary.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+VARIABLE = "EDGE_AGENT_CRASH_AT"
+
+POINTS = (
+    "scan.arrived",
+    "scan.committed",
+    "weight.arrived",
+    "weight.committed",
+    "label.rendered",
+    "label.sending",
+    "label.sent",
+    "parcel.committed",
+    "event.published",
+    "event.acknowledged",
+)
+
+
+def reach(point: str) -> None:
+    """Die here by SIGKILL if that is what the environment asks for ("name" or "name:n" for the n-th time)."""
+    wanted = os.environ.get(VARIABLE)
+    if wanted is None:
+        return
+    name, _, left = wanted.partition(":")
+    if name != point:
+        return
+    if left and int(left) > 1:
+        os.environ[VARIABLE] = f"{name}:{int(left) - 1}"
+        return
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,122 @@
+"""The data of a label: which fields a template declares, and what it is given.
+
+Owns: field types, presence, and the reading of one value. Must not know: elements, fonts, dots.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from edge_agent.labels.formats import Fact
+
+MAX_POISHA = 10**12  # ten thousand million taka: above any amount that a postal parcel collects
+ISO_DATE_LENGTH = len("2026-11-23")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
+
+
+class FieldType(StrEnum):
+    """Money is an integer of poisha; a decimal is kept as it was sent; a date is ISO 8601 in local time."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    MONEY = "money"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One declared field. `sample` stands for the longest honest value: checks and previews use it."""
+
+    path: str
+    type: FieldType
+    optional: bool = False
+    sample: str | int | None = None
+
+
+class FieldError(ValueError):
+    """A field is absent or of the wrong type; `missing` tells which."""
+
+    def __init__(self, path: str, why: str, *, missing: bool) -> None:
+        super().__init__(f"field {path!r} {why}")
+        self.path = path
+        self.missing = missing
+
+
+class Record:
+    """One label's data, read by declared field. A blank text counts as absent, a zero does not."""
+
+    def __init__(self, fields: Mapping[str, Field], data: Mapping[str, object]) -> None:
+        self._fields = fields
+        self._data = data
+
+    def has(self, path: str) -> bool:
+        value = self._at(path)
+        return value is not None and not (isinstance(value, str) and not value.strip())
+
+    def fact(self, path: str) -> Fact:
+        """The value as its declared type; raises FieldError."""
+        if not self.has(path):
+            raise FieldError(path, "is missing", missing=True)
+        kind = self._fields[path].type
+        fact = _read(kind, self._at(path))
+        if fact is None:
+            raise FieldError(path, f"is not of type {kind}", missing=False)
+        return fact
+
+    def _at(self, path: str) -> object:
+        value: object = self._data
+        for step in path.split("."):
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(step)
+        return value
+
+
+def nested(values: Mapping[str, object]) -> dict[str, object]:
+    """Data by dotted path turned into the nested form that a flow gives."""
+    data: dict[str, object] = {}
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        level = data
+        for parent in parents:
+            below = level.setdefault(parent, {})
+            if not isinstance(below, dict):
+                raise FieldError(path, f"lies below {parent!r}, which is a value", missing=False)
+            level = below
+        level[last] = value
+    return data
+
+
+def _read(kind: FieldType, value: object) -> Fact | None:
+    if kind is FieldType.TEXT:
+        return value if isinstance(value, str) else None
+    if kind is FieldType.DECIMAL:
+        return _decimal(value)
+    if kind is FieldType.DATE:
+        return _date(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    if kind is FieldType.MONEY and not 0 <= value <= MAX_POISHA:
+        return None
+    return value
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, Decimal):
+        value = format(value, "f") if value.is_finite() else ""
+    return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
+
+
+def _date(value: object) -> date | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return date.fromisoformat(value) if len(value) == ISO_DATE_LENGTH else datetime.fromisoformat(value)
+    except ValueError:
+        return None

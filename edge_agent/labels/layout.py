@@ -1,0 +1,187 @@
+"""A template and one label's data into one 1-bit page: what the preview shows is what the printer gets.
+
+Owns: drawing each element into its box, and refusing with the element's name. Must not know: printers, queues,
+files. Anything that does not fit, is missing or cannot be drawn stops the whole label: no half-right label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+
+from edge_agent.labels import elements as keys
+from edge_agent.labels.characters import UnprintableError, code_text, printable_text
+from edge_agent.labels.code128 import CodeError
+from edge_agent.labels.fields import FieldError, Record
+from edge_agent.labels.fitting import Box, Fit, Style, Typesetter
+from edge_agent.labels.formats import bn_digits
+from edge_agent.labels.page import (
+    Bitmap,
+    Canvas,
+    NoRoomError,
+    as_bitmap,
+    inverted,
+    turned,
+    whole_bytes,
+)
+from edge_agent.labels.placing import DOTS_PER_MM, Placed, Template
+from edge_agent.labels.shaping import Fonts, MissingGlyphError
+from edge_agent.labels.symbols import Module, linear, linear_modules, qr_rows, square
+from edge_agent.sdk.errors import CommandError
+from edge_agent.sdk.values import Page
+
+DPI = 203
+MIN_DPI, MAX_DPI = 150, 600  # of the thermal heads that are sold; bounds the memory of one page to 3 MB
+MAX_REPRINT = 999  # far above what a print queue allows; the mark has room for three digits
+MAX_CHARACTERS = 1000  # of one text: a full page of 3 mm letters holds about 1,200, and no field needs it all
+
+_MM_IN_INCH = Decimal("25.4")
+_HINTS = {
+    "label.missing_field": "give the missing information",
+    "label.field_type": "the central system must correct the data",
+    "label.unprintable": "type the text again by hand",
+    "label.missing_glyph": "type the text again in Bangla or English",
+    "label.overflow": "shorten the text",
+    "label.code": "scan or type the number again",
+}
+
+
+def render(
+    template: Template,
+    data: Mapping[str, object],
+    *,
+    fonts: Fonts,
+    dpi: int = DPI,
+    reprint: int = 0,
+) -> Page:
+    """Draw one label; `reprint` is 0 for the original, n for its n-th reprint, which is marked.
+
+    Raises CommandError("label.…") that names the element, and never holds the data itself.
+    """
+    if not MIN_DPI <= dpi <= MAX_DPI or not 0 <= reprint <= MAX_REPRINT:
+        raise CommandError(
+            "label.request",
+            f"dpi {dpi} or reprint {reprint} is outside {MIN_DPI}-{MAX_DPI} or 0-{MAX_REPRINT}",
+        )
+    drawing = _Drawing(template, Record(template.fields, data), fonts, dpi, reprint)
+    for placed in template.placed:
+        drawing.draw(placed)
+    return drawing.canvas.page()
+
+
+class _Drawing:
+    """One label being drawn."""
+
+    def __init__(self, template: Template, record: Record, fonts: Fonts, dpi: int, reprint: int) -> None:
+        self._template = template
+        self._record = record
+        self._fonts = fonts
+        self._reprint = reprint
+        self._dots_per_mm = Decimal(DOTS_PER_MM) if dpi == DPI else Decimal(dpi) / _MM_IN_INCH
+        width, height = template.label.size_mm
+        self.canvas = Canvas(self._dots(width), self._dots(height))
+
+    def draw(self, placed: Placed) -> None:
+        """Draw the element if its conditions hold; raises CommandError with its name."""
+        if not self._is_shown(placed):
+            return
+        try:
+            self._drawn(placed)
+        except FieldError as problem:
+            raise self._refused(
+                placed, "missing_field" if problem.missing else "field_type", problem
+            ) from None
+        except UnprintableError as problem:
+            raise self._refused(placed, "unprintable", problem) from None
+        except MissingGlyphError as problem:
+            raise self._refused(placed, "missing_glyph", problem) from None
+        except CodeError as problem:
+            raise self._refused(placed, "code", problem) from None
+        except NoRoomError as problem:
+            raise self._refused(placed, "overflow", problem) from None
+
+    def _is_shown(self, placed: Placed) -> bool:
+        if isinstance(placed.element, keys.Reprint) and not self._reprint:
+            return False
+        has = self._record.has
+        return all(map(has, placed.when)) and not any(map(has, placed.unless))
+
+    def _drawn(self, placed: Placed) -> None:
+        element = placed.element
+        left, top, width, height = self._bounds(placed)
+        if isinstance(element, keys.Line):
+            self.canvas.fill(left, top, width, height)
+        elif isinstance(element, keys.Box):
+            self.canvas.frame(left, top, width, height, self._scaled(element.stroke_dots))
+        else:
+            content = self._content(element, *self._inner(element, width, height))
+            self.canvas.draw(turned(content, element.rotate, self.canvas.pitch), left, top)
+
+    def _bounds(self, placed: Placed) -> tuple[int, int, int, int]:
+        """Both edges are rounded, not the size: neighbours meet without gap or overlap at any resolution."""
+        bounds = placed.bounds()
+        left, top = self._dots(bounds.left), self._dots(bounds.top)
+        return left, top, self._dots(bounds.right) - left, self._dots(bounds.bottom) - top
+
+    def _inner(self, element: keys.Boxed, width: int, height: int) -> tuple[int, int, int]:
+        """The box as the content sees it before it is turned, and the pitch to draw it in."""
+        if element.rotate in {90, 270}:
+            width, height = height, width
+        return width, height, self.canvas.pitch if element.rotate == 0 else whole_bytes(width)
+
+    def _content(self, element: keys.Boxed, width: int, height: int, pitch: int) -> Bitmap:
+        if isinstance(element, keys.Lettering):
+            words = Typesetter(self._fonts, self._style(element), Box(width, height, pitch)).set(
+                self._words(element)
+            )
+            return inverted(words) if element.invert else words
+        if isinstance(element, keys.Image):
+            return as_bitmap(self._template.pictures[element.file], width, height, pitch)
+        if isinstance(element, keys.Coded):
+            return self._code(element, width, height, pitch)
+        raise TypeError(f"no way to draw {type(element).__name__}")
+
+    def _words(self, element: keys.Lettering) -> str:
+        if not isinstance(element, keys.Text):
+            return f"REPRINT {self._reprint} / পুনর্মুদ্রণ {bn_digits(str(self._reprint))}"
+        return printable_text(_bounded(element.value.filled(self._record)))
+
+    def _style(self, element: keys.Lettering) -> Style:
+        is_text = isinstance(element, keys.Text)
+        return Style(
+            size=self._dots(element.font_mm),
+            floor=self._dots(element.floor_mm),
+            fit=element.fit if is_text else Fit.SHRINK,
+            align=element.align,
+            valign=element.valign,
+            lang=element.lang if is_text else "bn",
+            weight=element.weight,
+        )
+
+    def _code(self, element: keys.Coded, width: int, height: int, pitch: int) -> Bitmap:
+        text = code_text(_bounded(element.value.filled(self._record)))
+        module = Module(self._scaled(element.module_dots), self._scaled(element.least_dots))
+        if isinstance(element, keys.Qr):
+            return square(qr_rows(text, element.ecc), module, width, height, pitch)
+        is_gs1 = isinstance(element, keys.Linear) and element.type == "gs1_128"
+        return linear(linear_modules(text, is_gs1=is_gs1), module, width, height, pitch)
+
+    def _dots(self, mm: Decimal) -> int:
+        return int((mm * self._dots_per_mm).to_integral_value(ROUND_HALF_UP))
+
+    def _scaled(self, dots: int) -> int:
+        """Dots of a 203 dpi head as whole dots of this one, never wider and never none."""
+        return max(1, int(dots * self._dots_per_mm / DOTS_PER_MM))
+
+    def _refused(self, placed: Placed, code: str, problem: ValueError) -> CommandError:
+        return CommandError(
+            f"label.{code}",
+            f"label {self._template.name!r}, element {placed.element.id!r}: {problem}",
+            hint=_HINTS[f"label.{code}"],
+        )
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_CHARACTERS:
+        raise NoRoomError(f"has {len(text)} characters, more than {MAX_CHARACTERS}")
+    return text

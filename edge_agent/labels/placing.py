@@ -1,0 +1,108 @@
+"""A checked template: its elements flattened, each with its place on the label and its conditions.
+
+Owns: Template, Placed and their geometry in exact millimetres. Must not know: files, data, dots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from edge_agent.labels import elements as keys
+from edge_agent.labels.fields import Field
+from edge_agent.sdk.values import Page
+
+DOTS_PER_MM = 8  # of the 203 dpi head that `module_dots` and `stroke_dots` are written for
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """Left, top, right and bottom edge in millimetres from the label's upper left corner."""
+
+    left: Decimal
+    top: Decimal
+    right: Decimal
+    bottom: Decimal
+
+    def holds(self, other: Rect) -> bool:
+        across = self.left <= other.left and other.right <= self.right
+        return across and self.top <= other.top and other.bottom <= self.bottom
+
+    def meets(self, other: Rect) -> bool:
+        """Whether they share an area; a common edge is none."""
+        across = self.left < other.right and other.left < self.right
+        return across and self.top < other.bottom and other.top < self.bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One element where it stands: its corner on the label, and the fields it needs or yields to."""
+
+    element: keys.Drawn
+    left: Decimal
+    top: Decimal
+    when: frozenset[str]
+    unless: frozenset[str]
+
+    def excludes(self, other: Placed) -> bool:
+        """Whether the two can never be on one label together."""
+        return bool(self.when & other.unless or self.unless & other.when)
+
+    def bounds(self) -> Rect:
+        """The outer edges, strokes included."""
+        width, height = _extent(self.element)
+        return Rect(self.left, self.top, self.left + width, self.top + height)
+
+    def inked(self) -> tuple[Rect, ...]:
+        """The areas that no other element may enter: four strokes for a box, else all of the bounds."""
+        outer = self.bounds()
+        if not isinstance(self.element, keys.Box):
+            return (outer,)
+        stroke = Decimal(self.element.stroke_dots) / DOTS_PER_MM
+        return (
+            Rect(outer.left, outer.top, outer.right, outer.top + stroke),
+            Rect(outer.left, outer.bottom - stroke, outer.right, outer.bottom),
+            Rect(outer.left, outer.top, outer.left + stroke, outer.bottom),
+            Rect(outer.right - stroke, outer.top, outer.right, outer.bottom),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One label, checked: every element lies on it, every field is declared, every code has its room."""
+
+    name: str
+    label: keys.Label
+    fields: Mapping[str, Field]
+    placed: tuple[Placed, ...]
+    pictures: Mapping[str, Page]
+
+
+def flattened(entries: list[keys.Entry]) -> tuple[Placed, ...]:
+    """Groups dissolved: their origin and conditions passed on to what they hold."""
+    placed: list[Placed] = []
+    for entry in entries:
+        if isinstance(entry, keys.Group):
+            placed += [_placed(inner, entry) for inner in entry.element]
+        else:
+            placed.append(_placed(entry, None))
+    return tuple(placed)
+
+
+def _placed(element: keys.Drawn, group: keys.Group | None) -> Placed:
+    left, top = element.at
+    if group is not None:
+        left, top = left + group.at[0], top + group.at[1]
+    chain = [element] if group is None else [element, group]
+    when = frozenset(part.when for part in chain if part.when is not None)
+    unless = frozenset(part.unless for part in chain if part.unless is not None)
+    return Placed(element, left, top, when, unless)
+
+
+def _extent(element: keys.Drawn) -> tuple[Decimal, Decimal]:
+    if not isinstance(element, keys.Line):
+        return element.size
+    stroke = Decimal(element.stroke_dots) / DOTS_PER_MM
+    across, down = element.to[0] - element.at[0], element.to[1] - element.at[1]
+    return (across, stroke) if down == 0 else (stroke, down)

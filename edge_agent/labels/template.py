@@ -1,0 +1,132 @@
+"""Label templates: read a TOML file, refuse what is wrong with it by name, hand out the checked template.
+
+Owns: loading and finding templates. Must not know: the data of a label, fonts, printers.
+
+A template only places words, codes, strokes and pictures: there is no code in it, and nothing to include but
+PNG files from its own folder.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edge_agent.labels import elements as keys
+from edge_agent.labels.checks import check, sample_data
+from edge_agent.labels.fields import Field, FieldType
+from edge_agent.labels.page import MAX_PNG_BYTES, from_png
+from edge_agent.labels.phrases import nearest
+from edge_agent.labels.placing import Template, flattened
+from edge_agent.labels.refusals import refusal, refused
+from edge_agent.sdk.errors import CommandError, ConfigError
+from edge_agent.sdk.values import Page
+
+__all__ = ["Template", "find_template", "load_template", "parse_template", "sample_data", "shipped_names"]
+
+MAX_FILE_BYTES = 65_536  # four times the longest shipped template with every line commented
+MAX_PICTURES = 4  # a post's emblem and three marks; each may cost MAX_PNG_BYTES to read
+SUFFIX = ".toml"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_SAMPLES: dict[FieldType, str | int] = {
+    FieldType.TEXT: "নমুনা Sample",
+    FieldType.INTEGER: 12,
+    FieldType.DECIMAL: "12.345",
+    FieldType.MONEY: 1_234_550,
+    FieldType.DATE: "2026-11-23 21:15",
+}
+
+
+def parse_template(text: str, name: str, folder: Path | None = None) -> Template:
+    """A template from its text; pictures come from `folder`. Raises ConfigError("template.…")."""
+    document = _document(text, name)
+    try:
+        file = keys.TemplateFile.model_validate(document)
+    except ValidationError as cause:
+        raise refused(name, document, cause) from None
+    fields = {path: _field(path, given) for path, given in file.data.items()}
+    placed = flattened(file.element)
+    pictures = _pictures(name, [spot.element for spot in placed], folder)
+    template = Template(name, file.label, fields, placed, pictures)
+    check(template)
+    return template
+
+
+def load_template(path: Path) -> Template:
+    """A template from a file, named after it."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise refusal(path.stem, f"expected at most {MAX_FILE_BYTES} bytes", code="unreadable")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as cause:
+        raise refusal(path.stem, f"the file cannot be read: {cause}", code="unreadable") from cause
+    return parse_template(text, path.stem, path.parent)
+
+
+def shipped_names() -> tuple[str, ...]:
+    """The templates that come with the agent."""
+    files = (resources.files("edge_agent.labels") / "templates").iterdir()
+    return tuple(sorted(file.name.removesuffix(SUFFIX) for file in files if file.name.endswith(SUFFIX)))
+
+
+def find_template(name: str, folder: Path | None = None) -> Template:
+    """The template of this name: the booth's own in `folder`, else the shipped one."""
+    own = {path.stem: path for path in folder.glob(f"*{SUFFIX}")} if folder is not None else {}
+    if _NAME.fullmatch(name) and name in own:
+        return load_template(own[name])
+    known = frozenset(shipped_names())
+    if name not in known:
+        raise refusal(name[:80], f"no such template{nearest(name[:80], known | own.keys())}", code="unknown")
+    file = resources.files("edge_agent.labels") / "templates" / f"{name}{SUFFIX}"
+    return parse_template(file.read_text(encoding="utf-8"), name)
+
+
+def _document(text: str, name: str) -> dict[str, object]:
+    if len(text) > MAX_FILE_BYTES:
+        raise refusal(name, f"expected at most {MAX_FILE_BYTES} characters", code="unreadable")
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, ValueError) as cause:
+        raise refusal(name, f"is no TOML: {cause}", code="syntax") from None
+    except RecursionError:
+        raise refusal(name, "is no TOML: nested too deeply", code="syntax") from None
+
+
+def _field(path: str, given: keys.FieldKeys) -> Field:
+    sample = _SAMPLES[given.type] if given.sample is None else given.sample
+    return Field(path, given.type, given.optional, sample)
+
+
+def _pictures(template: str, elements: list[keys.Drawn], folder: Path | None) -> dict[str, Page]:
+    images = [element for element in elements if isinstance(element, keys.Image)]
+    if len(images) > MAX_PICTURES:
+        raise refusal(template, f"expected at most {MAX_PICTURES} pictures", element=images[MAX_PICTURES].id)
+    return {image.file: _picture(template, image.id, folder, image.file) for image in images}
+
+
+def _picture(template: str, element: str, folder: Path | None, file: str) -> Page:
+    """A picture from below the template's folder, links followed first so that none leads out of it."""
+    if folder is None:
+        raise refusal(
+            template, "this template has no folder to take pictures from", element=element, key="file"
+        )
+    root = folder.resolve()
+    path = (root / file).resolve()
+    try:
+        if not path.is_relative_to(root) or not path.is_file() or path.stat().st_size > MAX_PNG_BYTES:
+            raise refusal(
+                template,
+                f"expected a PNG of at most {MAX_PNG_BYTES} bytes in {root}",
+                element=element,
+                key="file",
+            )
+        return from_png(path.read_bytes())
+    except (OSError, CommandError) as cause:
+        raise refusal(
+            template, f"the picture cannot be used: {cause}", element=element, key="file"
+        ) from cause

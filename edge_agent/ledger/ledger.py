@@ -1,0 +1,163 @@
+"""The ledger as the rest of the agent sees it: one durable place, asked from the event loop.
+
+Owns: what is written together. Must not know: MQTT, devices, flows' meaning.
+
+An Entry is atomic: its events, the flow state that they lead to and the print steps are on disk together
+or not at all. `commit` returns only when they are.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_agent.events.model import EventDraft, StoredEvent
+from edge_agent.ledger import commands, outbox, prints
+from edge_agent.ledger.commands import Taken
+from edge_agent.ledger.outbox import Marks, Rejection
+from edge_agent.ledger.prints import PrintStep
+from edge_agent.ledger.reserve import Reserve
+from edge_agent.ledger.store import Opened, open_ledger
+from edge_agent.ledger.worker import LedgerWorker
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be true together, or not at all. A slot set to an empty string is cleared."""
+
+    events: Sequence[EventDraft] = ()
+    slots: Mapping[str, str] = field(default_factory=dict)
+    prints: Sequence[PrintStep] = ()
+    finished: Taken | None = None
+
+
+class Ledger:
+    """One booth's ledger. Made by `open`; `close` it."""
+
+    def __init__(self, opened: Opened, boot: str, reserve: Reserve, marks: Marks) -> None:
+        self.epoch = opened.epoch
+        self.set_aside = opened.set_aside
+        self.salvaged = 0
+        self.boot = boot
+        self.acked = marks.acked
+        self.last = marks.last
+        self._reserve = reserve
+        self._worker = LedgerWorker(opened.connection, reserve.release)
+
+    @classmethod
+    async def open(cls, path: Path, boot: str, *, synchronous: str = "FULL", reserve_mib: int = 8) -> Ledger:
+        """Open the file (a few milliseconds, before anything else runs), restore what was salvaged.
+
+        Raises DeviceError ledger.unusable.
+        """
+        opened = open_ledger(path, synchronous)
+        reserve = Reserve(path.with_name(path.name + ".reserve"), reserve_mib)
+        reserve.fill()
+        ledger = cls(opened, boot, reserve, outbox.marks(opened.connection))
+        if opened.salvaged:
+            ledger.salvaged = await ledger._worker.write(
+                lambda c: outbox.restore(c, opened.salvaged, boot, opened.epoch)
+            )
+            ledger.last = (await ledger._worker.read(outbox.marks)).last
+        return ledger
+
+    @property
+    def reserve_spent(self) -> bool:
+        """Whether the disk was full and the reserved space has been given up."""
+        return self._reserve.spent
+
+    @property
+    def backlog(self) -> int:
+        """Events that the central store has not acknowledged."""
+        return self.last - self.acked
+
+    async def commit(self, entry: Entry) -> list[StoredEvent]:
+        """Write one entry; returns its numbered events once they are on disk.
+
+        Raises DeviceError ledger.full, ledger.broken, ledger.busy; then nothing of it is stored.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[StoredEvent]:
+            stored = []
+            if entry.events:
+                stored = outbox.append(
+                    connection, entry.events, epoch=self.epoch, boot=self.boot, acked=self.acked
+                )
+            for name, body in entry.slots.items():
+                _put_slot(connection, name, body)
+            for step in entry.prints:
+                prints.record(connection, step)
+            if entry.finished:
+                commands.finish(connection, entry.finished.id, entry.finished.state, entry.finished.answer)
+            return stored
+
+        stored = await self._worker.write(work)
+        if stored:
+            self.last = max(self.last, stored[-1].seq)
+        return stored
+
+    async def after(self, seq: int, limit: int) -> list[StoredEvent]:
+        """Up to `limit` events that follow `seq`, oldest first."""
+        return await self._worker.read(lambda c: outbox.after(c, seq, limit, epoch=self.epoch))
+
+    async def acknowledge(self, upto: int, rejected: Sequence[Rejection] = ()) -> None:
+        """The central store has everything up to `upto`; what it refused is kept as dead letters."""
+        marks = await self._worker.write(lambda c: outbox.acknowledge(c, upto, rejected))
+        self.acked = max(self.acked, marks.acked)
+
+    async def slot(self, name: str) -> str:
+        """A flow's durable state, empty where there is none."""
+
+        def work(connection: sqlite3.Connection) -> str:
+            row = connection.execute("SELECT body FROM slots WHERE name=?", (name,)).fetchone()
+            return str(row[0]) if row else ""
+
+        return await self._worker.read(work)
+
+    async def accepted_before(self, item: str) -> bool:
+        """Whether this item was accepted here, as far back as events are kept."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            found = connection.execute(
+                "SELECT 1 FROM events WHERE type='parcel.accepted' AND subject=? LIMIT 1", (item,)
+            )
+            return found.fetchone() is not None
+
+        return await self._worker.read(work)
+
+    async def interrupted_prints(self) -> list[PrintStep]:
+        """Print attempts that a stop of the agent left open."""
+        return await self._worker.read(prints.interrupted)
+
+    async def take_command(self, command: str, kind: str, utc_ms: int) -> Taken | None:
+        """Enter a command durably; gives the earlier record if this id was taken before."""
+        return await self._worker.write(lambda c: commands.take(c, command, kind, utc_ms))
+
+    async def unfinished_commands(self) -> list[Taken]:
+        """Commands that a stop of the agent left without an end."""
+        return await self._worker.read(commands.unfinished)
+
+    async def dead_letters(self) -> int:
+        """How many events the central store has refused for good."""
+        return await self._worker.read(outbox.dead_letters)
+
+    async def oldest_waiting_age_s(self) -> int:
+        """Age of the oldest unacknowledged event in whole seconds, by the wall clock; 0 when none waits."""
+        waiting = await self.after(self.acked, 1)
+        if not waiting:
+            return 0
+        return max(0, int(time.time()) - waiting[0].at.utc_ms // 1000)
+
+    async def close(self) -> None:
+        """Finish what waits and close the file."""
+        await self._worker.close()
+
+
+def _put_slot(connection: sqlite3.Connection, name: str, body: str) -> None:
+    if body:
+        connection.execute("INSERT OR REPLACE INTO slots VALUES (?, ?)", (name, body))
+    else:
+        connection.execute("DELETE FROM slots WHERE name=?", (name,))

@@ -1,0 +1,47 @@
+"""A file that only holds space, given up when the disk is full so that what was begun can be finished.
+
+Owns: the reserve file. Must not know: what is written with the space.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+MIB = 1 << 20
+
+
+class Reserve:
+    """`size_mib` of disk kept back. `release` is called in the ledger's thread, the rest before it starts."""
+
+    def __init__(self, path: Path, size_mib: int) -> None:
+        self._path = path
+        self._bytes = size_mib * MIB
+        self.spent = False
+
+    def fill(self) -> None:
+        """Take the space if the disk has it (twice over: a reserve that fills the disk helps nobody)."""
+        try:
+            if self._path.exists() and self._path.stat().st_size == self._bytes:
+                return
+            self._path.unlink(missing_ok=True)
+            room = os.statvfs(self._path.parent)
+            if room.f_bavail * room.f_frsize < 2 * self._bytes:
+                self.spent = True
+                return
+            with self._path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._bytes)
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            self.spent = True
+
+    def release(self) -> bool:
+        """Give the space back; True the first time, when there was any."""
+        if self.spent:
+            return False
+        self.spent = True
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
+        return True

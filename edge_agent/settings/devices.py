@@ -1,0 +1,189 @@
+"""What a [[scanner]], [[scale]] or [[printer]] table says, checked against the driver that it names.
+
+Owns: drivers, ports, serial settings and driver options of a table; ids and ports used twice.
+Must not know: where in the file the table stands, or what any driver does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from edge_agent.registry import Registry
+from edge_agent.sdk.driver import DriverSpec, Kind, Option, Options
+from edge_agent.sdk.errors import ConfigError
+from edge_agent.sdk.values import UNITS
+from edge_agent.settings.model import MAX_DEVICES, Device
+from edge_agent.settings.positions import KeyPath
+from edge_agent.settings.problems import Finding, nearest, one_of, shown_text, shown_value
+
+LINE_KEYS = ("baud", "bits", "parity", "stop")
+TYPE_WORDS: Mapping[type, str] = {
+    str: "text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+    Decimal: "a number",
+}
+PORT_WORDS = {
+    "serial": "serial: and the path of the port, best one under /dev/serial/by-id/",
+    "tcp": "tcp:host:port",
+}
+_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([1-9][0-9]{0,4})", re.ASCII)
+
+Table = dict[str, object]
+
+
+def options_of(spec: DriverSpec) -> tuple[Option, ...]:
+    """All options of a driver: its own, `dialect` where it has several, `unit` where a scale sends none."""
+    own = {option.name for option in spec.options}
+    implied = []
+    if spec.dialects and "dialect" not in own:
+        words = "Dialect of the protocol that the device speaks."
+        implied.append(Option("dialect", spec.dialects[0], words, choices=spec.dialects))
+    if needs_unit(spec) and "unit" not in own:
+        words = "Unit of the weights, as the scale's display shows it; the protocol does not send it."
+        implied.append(Option("unit", "kg", words, choices=tuple(sorted(UNITS))))
+    return (*spec.options, *implied)
+
+
+def needs_unit(spec: DriverSpec) -> bool:
+    """Whether `unit` must be written in the settings, so that nobody's default decides a weight."""
+    return spec.kind is Kind.SCALE and not spec.unit_on_wire
+
+
+def check_devices(document: Table, drivers: Registry) -> tuple[Table, list[Finding]]:
+    """The document with each device's defaults filled in from its driver, and what is wrong with devices."""
+    filled, findings = dict(document), []
+    for kind in Kind:
+        tables = document.get(kind.value)
+        if not isinstance(tables, list):
+            continue
+        checked: list[object] = list(tables)
+        for number, table in enumerate(tables[:MAX_DEVICES]):
+            if isinstance(table, dict):
+                checked[number], found = _check_device((kind.value, number), table, drivers)
+                findings += found
+        filled[kind.value] = checked
+    return filled, [*findings, *_used_twice(document, "id"), *_used_twice(document, "port")]
+
+
+def _check_device(path: KeyPath, table: Table, drivers: Registry) -> tuple[Table, list[Finding]]:
+    known = {key: value for key, value in table.items() if key in Device.model_fields}
+    name = table.get("driver")
+    if not isinstance(name, str):
+        return known, []  # the model says what is wrong with it
+    try:
+        spec = drivers.load(name)
+    except ConfigError as error:
+        return known, [_no_driver(path, name, error, drivers)]
+    if spec.kind != path[0] or spec.build is None:
+        return known, [_unfit_driver(path, spec, drivers)]
+    options, findings = _check_options(path, table, spec)
+    findings += _check_port(path, table, spec)
+    return {**_line_defaults(table, spec), **known, **options}, findings
+
+
+def _no_driver(path: KeyPath, name: str, error: ConfigError, drivers: Registry) -> Finding:
+    if error.code != "driver.unknown":
+        return Finding((*path, "driver"), error.message, error.hint)
+    names = _names_of_kind(path, drivers)
+    near = nearest(name, names)
+    return Finding((*path, "driver"), f"no driver {shown_text(name)} is installed", one_of(names), near)
+
+
+def _unfit_driver(path: KeyPath, spec: DriverSpec, drivers: Registry) -> Finding:
+    why = f"is for a {spec.kind}" if spec.kind != path[0] else "only decodes recordings"
+    return Finding((*path, "driver"), f"the driver {spec.name} {why}", one_of(_names_of_kind(path, drivers)))
+
+
+def _names_of_kind(path: KeyPath, drivers: Registry) -> list[str]:
+    return [spec.name for spec in drivers.of_kind(Kind(str(path[0]))) if spec.build is not None]
+
+
+def _check_options(path: KeyPath, table: Table, spec: DriverSpec) -> tuple[Table, list[Finding]]:
+    known = {option.name: option for option in options_of(spec)}
+    values: Table = {name: option.default for name, option in known.items()}
+    findings = []
+    for key in table.keys() - Device.model_fields.keys():
+        if key not in known:
+            findings.append(unknown_key((*path, key), [*Device.model_fields, *known]))
+            continue
+        try:
+            values[key] = Options((known[key],), {key: table[key]})[key]
+        except ConfigError:
+            findings.append(_bad_option((*path, key), known[key], table[key]))
+    if needs_unit(spec) and "unit" not in table:
+        words = f"the unit that the scale shows ({spec.name} does not send it)"
+        findings.append(Finding((*path, "unit"), "missing", words))
+    return values, findings
+
+
+def unknown_key(path: KeyPath, known: list[str]) -> Finding:
+    """A key that no setting has."""
+    near = nearest(str(path[-1]), known)
+    return Finding(path, "unknown key", one_of(sorted(known)), near, at_key=True)
+
+
+def _bad_option(path: KeyPath, option: Option, value: object) -> Finding:
+    near = nearest(value, option.choices) if isinstance(value, str) else ""
+    return Finding(path, f"{shown_value(value)} is not allowed", option_words(option), near)
+
+
+def option_words(option: Option) -> str:
+    """What an option accepts, in words."""
+    if option.choices:
+        return one_of(option.choices)
+    words = TYPE_WORDS[type(option.default)]
+    if option.minimum is not None and option.maximum is not None:
+        return f"{words}, {option.minimum} to {option.maximum}"
+    if option.minimum is not None:
+        return f"{words}, at least {option.minimum}"
+    return f"{words}, at most {option.maximum}" if option.maximum is not None else words
+
+
+def _line_defaults(table: Table, spec: DriverSpec) -> Table:
+    if not str(table.get("port", "")).startswith("serial:"):
+        return {}
+    return {key: getattr(spec.serial, key) for key in LINE_KEYS}
+
+
+def _check_port(path: KeyPath, table: Table, spec: DriverSpec) -> Iterator[Finding]:
+    port = table.get("port")
+    if not isinstance(port, str):
+        return
+    scheme, colon, rest = port.partition(":")
+    if not colon or scheme not in spec.transports:
+        schemes = sorted(f"{transport}:" for transport in spec.transports)
+        words = f"{one_of(schemes)} and what is connected there"
+        near = nearest(f"{scheme}:", schemes)
+        yield Finding((*path, "port"), f"{shown_text(port)} is no port of {spec.name}", words, near)
+    elif not _is_address(scheme, rest):
+        words = PORT_WORDS.get(scheme, f"{scheme}: and the device, without blanks")
+        yield Finding((*path, "port"), f"{shown_text(port)} is no {scheme} port", words)
+    if scheme in spec.transports - {"serial"}:
+        for key in table.keys() & set(LINE_KEYS):
+            yield Finding((*path, key), "is only for serial: ports", at_key=True)
+
+
+def _is_address(scheme: str, rest: str) -> bool:
+    if scheme == "serial":
+        return rest.startswith("/") and rest.isprintable() and ".." not in rest and not rest.endswith("/")
+    if scheme == "tcp":
+        found = _HOST_AND_PORT.fullmatch(rest)
+        return found is not None and int(found[1]) <= 65535
+    return bool(rest) and rest.isprintable() and " " not in rest
+
+
+def _used_twice(document: Table, key: str) -> Iterator[Finding]:
+    first: dict[str, str] = {}
+    for kind in Kind:
+        tables = document.get(kind.value)
+        for number, table in enumerate(tables[:MAX_DEVICES] if isinstance(tables, list) else ()):
+            value = table.get(key) if isinstance(table, dict) else None
+            if not isinstance(value, str):
+                continue
+            owner = first.setdefault(value, f"{kind}[{number}]")
+            if owner != f"{kind}[{number}]":
+                message = f"{shown_text(value)} is already the {key} of {owner}"
+                yield Finding((kind.value, number, key), message, f"another {key} for each device")

@@ -1,0 +1,280 @@
+"""The settings of one booth: what booth.toml says, with every default filled in.
+
+Owns: which settings exist, their defaults, bounds and meaning. Must not know: TOML, files, drivers.
+Frozen; a key that is not named here is refused. A device's further keys are the options of its driver, which
+`edge_agent.settings.load` checks against the driver itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from edge_agent.sdk.driver import OptionValue, SerialSettings
+from edge_agent.settings.values import (
+    BOOTH_ID,
+    DEVICE_ID,
+    HOST,
+    TEMPLATE,
+    TOPIC_ROOT,
+    AbsolutePath,
+    BarcodeType,
+    DecimalSetting,
+    ShownText,
+    SocketPath,
+    rule,
+)
+
+SCHEMA = 1  # raised when an old file would be read wrongly
+MAX_DEVICES = 8  # of one role; a counter has one or two, and each costs a task and a port
+
+BaudRate = Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+Policy = Literal["refuse", "flag"]
+
+
+class Strict(BaseModel):
+    """Frozen, exact types, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Booth(Strict):
+    """Which booth this is."""
+
+    id: str = Field(
+        pattern=BOOTH_ID, description="Name of the booth towards the centre, also its MQTT client id."
+    )
+    name: ShownText = Field(
+        default="", description="Name for people in English, as labels and pages show it."
+    )
+    name_bn: ShownText = Field(
+        default="", description="Name for people in Bangla, as labels and pages show it."
+    )
+    language: Literal["bn", "en"] = Field(default="bn", description="Language of prompts, pages and slips.")
+    utc_offset_minutes: int = Field(
+        default=360,
+        ge=-720,
+        le=840,
+        description="Minutes that local time is ahead of UTC, for what people read.",
+    )
+
+
+class State(Strict):
+    """Where the agent keeps what must outlive it."""
+
+    directory: AbsolutePath = Field(
+        default=Path("/var/lib/edge-agent"),
+        description="Directory of the ledger and everything else that is kept.",
+    )
+
+
+class Counter(Strict):
+    """How the booth works with parcels."""
+
+    flow: Literal["acceptance", "none"] = Field(
+        default="acceptance", description="What a scan starts: accepting a parcel, or nothing but a record."
+    )
+    accept: Annotated[tuple[BarcodeType, ...], Field(strict=False, min_length=1, max_length=12)] = Field(
+        default=("s10", "sscc", "courier_ref"), description="Types of barcodes that start a parcel."
+    )
+    repeat_window_s: DecimalSetting = Field(
+        default=Decimal("1.0"),
+        ge=0,
+        le=60,
+        description="A code seen again within this time is the scanner's repeat.",
+    )
+    empty_below_kg: DecimalSetting = Field(
+        default=Decimal("0.005"), gt=0, le=1, description="Below this weight the pan counts as empty."
+    )
+    min_weight_kg: DecimalSetting = Field(
+        default=Decimal("0.010"), gt=0, le=1000, description="A parcel that weighs less is refused."
+    )
+    max_weight_kg: DecimalSetting = Field(
+        default=Decimal(30), gt=0, le=1000, description="A parcel that weighs more is refused."
+    )
+    weight_wait_s: DecimalSetting = Field(
+        default=Decimal(60), ge=1, le=3600, description="How long a scanned parcel waits for its weight."
+    )
+    label: str = Field(
+        default="parcel-80",
+        pattern=TEMPLATE,
+        description="Template of the parcel's label; empty for no label.",
+    )
+    proof: Literal["printed", "consumed", "sent"] = Field(
+        default="sent",
+        description="Weakest proof that counts as a printed label; below it a person is asked.",
+    )
+    without_scale: Policy = Field(
+        default="refuse",
+        description="Without a working scale: refuse parcels, or take them and flag each record.",
+    )
+    without_printer: Policy = Field(
+        default="refuse",
+        description="Without a working printer: refuse parcels, or take them and flag each record.",
+    )
+
+    @model_validator(mode="after")
+    def _weights_rise(self) -> Self:
+        if self.empty_below_kg >= self.min_weight_kg:
+            words = f"more than empty_below_kg, which is {self.empty_below_kg}"
+            raise rule("min_weight_kg", f"{self.min_weight_kg} is too small", words)
+        if self.min_weight_kg >= self.max_weight_kg:
+            words = f"more than min_weight_kg, which is {self.min_weight_kg}"
+            raise rule("max_weight_kg", f"{self.max_weight_kg} is too small", words)
+        return self
+
+
+class Device(BaseModel):
+    """One scanner, scale or printer. Keys that are not named here are its driver's options."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+    __pydantic_extra__: dict[str, OptionValue]
+
+    id: str = Field(pattern=DEVICE_ID, description="Name of the device in events, pages and commands.")
+    driver: str = Field(description="Protocol of the device, named as its driver.")
+    port: str = Field(description="Where it is connected, as serial:/dev/serial/by-id/… or tcp:host:port.")
+    baud: BaudRate | None = Field(
+        default=None, description="Bits per second of a serial port; the driver's usual rate if not given."
+    )
+    bits: Literal[7, 8] | None = Field(default=None, description="Data bits of a serial port, 7 or 8.")
+    parity: Literal["N", "E", "O"] | None = Field(
+        default=None, description="Parity of a serial port: N none, E even, O odd."
+    )
+    stop: Literal[1, 2] | None = Field(default=None, description="Stop bits of a serial port, 1 or 2.")
+
+    @property
+    def options(self) -> Mapping[str, OptionValue]:
+        """The driver's options, those left out included."""
+        return self.__pydantic_extra__
+
+    @property
+    def line(self) -> SerialSettings:
+        """The serial settings; those left out are the usual 9600 8N1."""
+        usual = SerialSettings()
+        return SerialSettings(
+            self.baud or usual.baud,
+            self.bits or usual.bits,
+            self.parity or usual.parity,
+            self.stop or usual.stop,
+        )
+
+
+class Tls(Strict):
+    """Encryption of the uplink, and how both ends prove who they are."""
+
+    ca: AbsolutePath = Field(description="File of the certificate authority that the broker is checked by.")
+    cert: AbsolutePath | None = Field(default=None, description="File of this booth's certificate.")
+    key: AbsolutePath | None = Field(default=None, description="File of this booth's private key.")
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.cert is None) != (self.key is None):
+            absent, other = ("key", "cert") if self.key is None else ("cert", "key")
+            raise rule(absent, "missing", f"a file, because {other} is given")
+        return self
+
+
+class Uplink(Strict):
+    """The way to the central system, an MQTT broker."""
+
+    enabled: bool = Field(
+        default=True, description="Whether there is a centre; with false all stays in the booth."
+    )
+    host: Annotated[str, Field(max_length=253)] = Field(
+        default="", pattern=HOST, description="Name or address of the broker; needed if enabled."
+    )
+    port: int = Field(
+        default=8883,
+        ge=1,
+        le=65535,
+        description="TCP port of the broker; if not given 8883 with tls, 1883 without.",
+    )
+    root: Annotated[str, Field(max_length=64)] = Field(
+        default="booth/v1", pattern=TOPIC_ROOT, description="First part of every topic."
+    )
+    protocol: Literal["auto", "5", "3.1.1"] = Field(
+        default="auto", description="Version of MQTT; auto tries 5 and falls back."
+    )
+    ack: Literal["central", "broker"] = Field(
+        default="central", description="Who must have an event before it leaves the ledger."
+    )
+    window: int = Field(default=32, ge=1, le=100, description="Messages on the way at one time.")
+    keepalive_s: int = Field(
+        default=30, ge=5, le=1200, description="Seconds of silence after which the link is probed."
+    )
+    username: ShownText = Field(
+        default="", description="Name to log in with; empty where the certificate says it."
+    )
+    password_file: AbsolutePath | None = Field(
+        default=None, description="File whose first line is the password; only the agent may read it."
+    )
+    tls: Tls | None = Field(
+        default=None, description="Encryption; without this table the link is plain text."
+    )
+
+    @model_validator(mode="after")
+    def _enabled_has_a_host(self) -> Self:
+        if self.enabled and not self.host:
+            raise rule("host", "missing", "the broker's name or address, or enabled = false")
+        return self
+
+
+class Ledger(Strict):
+    """How long and how much the booth remembers."""
+
+    keep_days: int = Field(
+        default=30, ge=1, le=3650, description="Days that events stay after the centre has them."
+    )
+    quota_mib: int = Field(default=512, ge=16, le=65536, description="Largest size of the ledger in MiB.")
+    refuse_free_mib: int = Field(
+        default=64,
+        ge=8,
+        le=65536,
+        description="With less free disk than this in MiB new parcels are refused.",
+    )
+    ballast_mib: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Disk kept back in MiB to finish what was begun when the disk is full.",
+    )
+
+
+class Local(Strict):
+    """How programs on the same box reach the agent."""
+
+    socket: SocketPath = Field(
+        default=Path("/run/edge-agent/edge-agent.sock"),
+        description="Unix socket that the edge-agent command uses.",
+    )
+
+
+class Log(Strict):
+    """What the agent writes to the journal."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+
+
+Devices = Annotated[tuple[Device, ...], Field(strict=False, max_length=MAX_DEVICES)]
+
+
+class Settings(Strict):
+    """Everything that one booth is told."""
+
+    version: Literal[1] = Field(alias="schema", description="Version of this file's format: 1.")
+    booth: Booth = Field(description="Which booth this is.")
+    state: State = Field(default=State(), description="Where the agent keeps what must outlive it.")
+    counter: Counter = Field(default=Counter(), description="How the booth works with parcels.")
+    scanner: Devices = Field(default=(), description="Barcode scanners, one [[scanner]] table each.")
+    scale: Devices = Field(default=(), description="Scales, one [[scale]] table each.")
+    printer: Devices = Field(default=(), description="Printers, one [[printer]] table each.")
+    uplink: Uplink = Field(description="The way to the central system, an MQTT broker.")
+    ledger: Ledger = Field(default=Ledger(), description="How long and how much the booth remembers.")
+    local: Local = Field(default=Local(), description="How programs on the same box reach the agent.")
+    log: Log = Field(default=Log(), description="What the agent writes to the journal.")

@@ -1,0 +1,142 @@
+"""What the agent says of itself, in one JSON object: for the socket, for `edge-agent status`, for `up/state`.
+
+Owns: the shape of that object. Must not know: how it is shown or sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edge_agent import __version__
+from edge_agent.booth import Booth
+from edge_agent.counter.counter import Counter
+from edge_agent.events.model import JsonValue
+from edge_agent.ledger.ledger import Ledger
+from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.driver import show
+from edge_agent.sdk.values import Stamp
+from edge_agent.supervisor import DeviceView
+from edge_agent.uplink.messages import utc_text
+from edge_agent.uplink.uplink import Uplink
+
+
+class Snapshot:
+    """Asks every part for its present condition. `uplink` is None for a booth without a centre."""
+
+    def __init__(
+        self,
+        booth_id: str,
+        *,
+        ledger: Ledger,
+        booth: Booth,
+        counter: Counter,
+        clock: Clock,
+        language: str,
+    ) -> None:
+        self._booth_id = booth_id
+        self._ledger = ledger
+        self._booth = booth
+        self._counter = counter
+        self._clock = clock
+        self._language = language
+        self._started = clock.stamp()
+        self.uplink: Uplink | None = None
+
+    def presence(self) -> Mapping[str, JsonValue]:
+        """What `up/state` carries beside the status."""
+        now = self._clock.stamp()
+        return {
+            "agent": __version__,
+            "boot": self._ledger.boot,
+            "epoch": self._ledger.epoch,
+            "time": utc_text(now.utc_ms),
+            "clock": now.quality.value,
+            "uptimems": now.uptime_ms,
+            "backlog": {"count": self._backlog(), "last": self._ledger.last},
+        }
+
+    def devices(self) -> list[JsonValue]:
+        """The inventory, as `up/devices` and the socket carry it."""
+        return [self._device(view) for view in self._booth.views()]
+
+    def whole(self) -> dict[str, JsonValue]:
+        """Everything, for a person on the box."""
+        state, counts = self._counter.state, self._counter.counts
+        return {
+            "booth": self._booth_id,
+            **self.presence(),
+            "running_ms": self._clock.stamp().uptime_ms - self._started.uptime_ms,
+            "uplink": self._uplink(),
+            "ledger": {
+                "epoch": self._ledger.epoch,
+                "last": self._ledger.last,
+                "acknowledged": self._acked(),
+                "set_aside": self._ledger.set_aside.name if self._ledger.set_aside else None,
+                "reserve_spent": self._ledger.reserve_spent,
+            },
+            "counter": {
+                "phase": state.phase.value,
+                "item": state.parcel.item if state.parcel else None,
+                "prompt": self._counter.last_cue.prompt.text(self._language),
+                "accepted": counts.accepted,
+                "labels": counts.labels,
+                "scans": counts.scans,
+                "repeats": counts.repeats,
+                "refused": counts.refused,
+                "not_saved": counts.not_saved,
+            },
+            "devices": self.devices(),
+        }
+
+    def _uplink(self) -> Mapping[str, JsonValue]:
+        if self.uplink is None:
+            return {"status": "disabled", "reason": "uplink.enabled is false"}
+        health = self.uplink.health
+        return {
+            "status": self.uplink.status,
+            "reason": health.reason,
+            "no_consumer": health.no_consumer,
+            "forbidden": health.forbidden,
+            "sent_again": health.resent,
+            "rejected": health.rejected,
+        }
+
+    def _acked(self) -> int:
+        return self.uplink.acked if self.uplink else self._ledger.acked
+
+    def _backlog(self) -> int:
+        return self._ledger.last - self._acked()
+
+    def _device(self, view: DeviceView) -> JsonValue:
+        shown: dict[str, JsonValue] = {
+            "id": view.id,
+            "kind": view.kind,
+            "driver": view.driver,
+            "status": view.status.value,
+            "reason": view.reason,
+            "hint": view.hint,
+            "since": _moment(view.since),
+            "identity": view.identity,
+            "bad_frames": view.bad_frames,
+        }
+        if weight := self._booth.latest_weight.get(view.id):
+            age = self._clock.stamp().uptime_ms - weight.at.uptime_ms
+            shown["reading"] = {
+                "status": weight.reading.status.value,
+                "weight": show(weight.reading) or None,
+                "unit": weight.reading.unit,
+                "stable": weight.reading.stable,
+                "age_ms": age,
+            }
+        if printer := self._booth.latest_printer.get(view.id):
+            shown["printer"] = {
+                "ready": printer.ready.value,
+                "paper": printer.paper.value,
+                "cover": printer.cover.value,
+                "faults": list(printer.faults),
+            }
+        return shown
+
+
+def _moment(stamp: Stamp) -> str:
+    return utc_text(stamp.utc_ms)

@@ -1,0 +1,218 @@
+"""One device's life: opened, identified, served, lost, and opened again, for ever.
+
+Owns: the states of a device and the back-off. Must not know: protocols, the flow, MQTT.
+
+    absent → opening → identifying → ready → absent | faulty → opening …
+
+No state is final. What one device does stays inside its own task; the one broad catch of the agent stands
+here, so that a driver's bug takes down that device only, with its traceback in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.driver import Context, DriverSpec, Options, SerialSettings
+from edge_agent.sdk.errors import DeviceError, EdgeError, LinkError, ProtocolError
+from edge_agent.sdk.ports import ByteLink, Driver
+from edge_agent.sdk.values import PrinterState, Scan, Stamp, Weight
+
+log = logging.getLogger(__name__)
+
+RETRY_FIRST_S = 0.5
+RETRY_CAP_S = 2.0  # a port that is back must be ready again within 3 s, and a look at an absent port is cheap
+RETRY_WRONG_DEVICE_S = 10.0  # something else answers on this port: ask rarely
+STABLE_S = 10.0  # a device that was ready for this long starts its back-off anew
+ANNOUNCE_GAP_S = 5.0  # a loose plug must not fill the ledger: changes closer together are told once
+
+
+class DeviceStatus(StrEnum):
+    ABSENT = "absent"
+    OPENING = "opening"
+    IDENTIFYING = "identifying"
+    READY = "ready"
+    FAULTY = "faulty"
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """One device as the configuration names it."""
+
+    id: str
+    spec: DriverSpec
+    url: str
+    serial: SerialSettings
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """What can be told of a device: its state, why, since when, and what it said of itself."""
+
+    id: str
+    kind: str
+    driver: str
+    url: str
+    status: DeviceStatus
+    reason: str
+    hint: str
+    since: Stamp
+    identity: str
+    bad_frames: int
+
+
+class Outlet(Protocol):
+    """Where a device's values go."""
+
+    async def scans(self, scans: Sequence[Scan]) -> None: ...
+    async def weights(self, weights: Sequence[Weight]) -> None: ...
+    async def printer(self, state: PrinterState) -> None: ...
+    async def changed(self, view: DeviceView) -> None: ...
+    def disturbed(self, device: str) -> None: ...
+
+
+Opener = Callable[[str, SerialSettings, str], Awaitable[ByteLink]]
+
+
+class Supervised:
+    """Runs one device. It is also the sink that its driver writes to."""
+
+    def __init__(
+        self, configured: Configured, opener: Opener, clock: Clock, outlet: Outlet, seed: int | None = None
+    ) -> None:
+        self.configured = configured
+        self._opener = opener
+        self._clock = clock
+        self._outlet = outlet
+        self._random = random.Random(seed)  # noqa: S311 - spreads retries, guards nothing
+        self._status = DeviceStatus.ABSENT
+        self._reason, self._hint, self._identity = "not opened yet", "", ""
+        self._since = clock.stamp()
+        self._ready_at: float | None = None
+        self._bad_frames = 0
+        self._told: tuple[DeviceStatus, str] = (DeviceStatus.ABSENT, "")
+        self._told_at = -ANNOUNCE_GAP_S
+        self._news = asyncio.Event()
+        self.driver: Driver | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._status is DeviceStatus.READY
+
+    def view(self) -> DeviceView:
+        """What is known now."""
+        spec = self.configured.spec
+        return DeviceView(
+            id=self.configured.id,
+            kind=spec.kind.value,
+            driver=spec.name,
+            url=self.configured.url,
+            status=self._status,
+            reason=self._reason,
+            hint=self._hint,
+            since=self._since,
+            identity=self._identity,
+            bad_frames=self._bad_frames,
+        )
+
+    async def run(self) -> None:
+        """Serve the device until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._announce(), name=f"{self.configured.id} announce")
+            await self._serve_for_ever()
+
+    async def _serve_for_ever(self) -> None:
+        pause = RETRY_FIRST_S
+        while True:
+            self._become(DeviceStatus.OPENING, self._reason, self._hint)
+            error = await self._serve_once()
+            self._lost(error)
+            if self._ready_at is not None and self._clock.monotonic_s() - self._ready_at >= STABLE_S:
+                pause = RETRY_FIRST_S
+            self._ready_at = None
+            wrong = error.code == "device.wrong"
+            await self._clock.sleep(
+                (RETRY_WRONG_DEVICE_S if wrong else pause) * self._random.uniform(0.8, 1.0)
+            )
+            pause = min(RETRY_CAP_S, pause * 2)
+
+    async def _serve_once(self) -> EdgeError:
+        """Open and serve; gives why it ended."""
+        configured = self.configured
+        build = configured.spec.build
+        if build is None:
+            return DeviceError("driver.decode_only", f"{configured.spec.name} has no driver")
+        try:
+            link = await self._opener(configured.url, configured.serial, configured.id)
+        except EdgeError as error:
+            return error
+        try:
+            self._become(DeviceStatus.IDENTIFYING, "", "")
+            self.driver = build(Context(configured.id, link, self._clock, self, configured.options))
+            await self.driver.run()
+        except EdgeError as error:
+            return error
+        except Exception as error:
+            log.exception("driver of %s failed", configured.id)
+            return DeviceError("driver.bug", f"driver failed: {type(error).__name__}")
+        finally:
+            self.driver = None
+            await link.close()
+        return LinkError("link.lost", "the driver ended")
+
+    def _lost(self, error: EdgeError) -> None:
+        was_ready = self.is_ready
+        status = DeviceStatus.ABSENT if isinstance(error, LinkError) else DeviceStatus.FAULTY
+        if was_ready:
+            log.warning("%s lost: %s", self.configured.id, error)
+            self._outlet.disturbed(self.configured.id)
+        self._become(status, error.code, error.hint)
+
+    def _become(self, status: DeviceStatus, reason: str, hint: str) -> None:
+        if status is not self._status and DeviceStatus.OPENING not in (status, self._status):
+            self._since = self._clock.stamp()
+        self._status, self._reason, self._hint = status, reason, hint
+        if status in {DeviceStatus.READY, DeviceStatus.ABSENT, DeviceStatus.FAULTY}:
+            self._news.set()
+
+    async def _announce(self) -> None:
+        """Tell changes of condition, at most one in a while; what came in between is told by its end."""
+        while True:
+            await self._news.wait()
+            wait = self._told_at + ANNOUNCE_GAP_S - self._clock.monotonic_s()
+            if wait > 0:
+                await self._clock.sleep(wait)
+            self._news.clear()
+            status = DeviceStatus.ABSENT if self._status is DeviceStatus.OPENING else self._status
+            now = (status, "" if self.is_ready else self._reason)
+            if now != self._told and status is not DeviceStatus.IDENTIFYING:
+                self._told, self._told_at = now, self._clock.monotonic_s()
+                await self._outlet.changed(self.view())
+
+    async def scans(self, scans: Sequence[Scan]) -> None:
+        await self._outlet.scans(scans)
+
+    async def weights(self, weights: Sequence[Weight]) -> None:
+        await self._outlet.weights(weights)
+
+    async def printer(self, state: PrinterState) -> None:
+        await self._outlet.printer(state)
+
+    def ready(self, identity: str = "") -> None:
+        if not self.is_ready:
+            log.info("%s ready", self.configured.id)
+            self._ready_at = self._clock.monotonic_s()
+        self._identity = identity or self._identity
+        self._become(DeviceStatus.READY, "", "")
+
+    def trouble(self, error: ProtocolError) -> None:
+        self._bad_frames += 1
+        self._outlet.disturbed(self.configured.id)
+        log.debug("%s: %s", self.configured.id, error)

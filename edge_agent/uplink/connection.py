@@ -1,0 +1,318 @@
+"""One connection to the broker: a fresh paho client, driven by the event loop, thrown away when it ends.
+
+Owns: paho (its only importer), CONNECT to DISCONNECT. Must not know: payloads, the ledger, when to try again.
+
+A client that is thrown away cannot send ghosts of its own queue: the ledger is the queue. Only `connect`
+(name look-up, TCP, TLS) runs in a thread; see docs/decisions/0003-threads.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.sdk.errors import LinkError
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5.0  # name, TCP and TLS; the thread that connects is busy no longer than this
+CONNACK_TIMEOUT_S = 10.0  # a broker that accepts TCP and says nothing
+SESSION_EXPIRY_S = 3600  # only shortens command delay; correctness does not need it
+RECEIVE_MAXIMUM = 16  # commands that may be under way to us at once
+WILL_DELAY_S = 10  # a short dip of the link is no outage
+TCP_USER_TIMEOUT_MS = 30_000  # unacknowledged data on a dead link
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where to connect and how."""
+
+    host: str
+    port: int
+    client_id: str
+    will_topic: str
+    will_payload: bytes
+    subscriptions: tuple[str, ...]
+    protocol: str = "auto"
+    keepalive_s: int = 30
+    username: str = ""
+    password: str = field(default="", repr=False)
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """Connected and subscribed. `window` is the broker's Receive Maximum, `packet_bytes` its size limit."""
+
+    window: int
+    packet_bytes: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message from the broker; `done` must be called when it needs no redelivery."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    done: Callable[[], None]
+
+
+class Handler(Protocol):
+    """Who hears of the session. Called on the loop; must not block or raise."""
+
+    def went_up(self, up: Up) -> None: ...
+    def went_down(self, reason: str) -> None: ...
+    def acknowledged(self, mid: int, reason: int) -> None: ...
+    def arrived(self, message: Inbound) -> None: ...
+
+
+class Connection:
+    """One connection's life. All but `connect` happens on the loop."""
+
+    def __init__(self, broker: Broker, handler: Handler, version: int) -> None:
+        self._broker = broker
+        self._handler = handler
+        self._version = version
+        self._loop = asyncio.get_running_loop()
+        self._lost: asyncio.Future[int] = self._loop.create_future()
+        self._ready: asyncio.Future[Up] = self._loop.create_future()
+        self._adopted: socket.socket | None = None
+        self._misc: asyncio.TimerHandle | None = None
+        self._flushing = False
+        self._connecting: asyncio.Future[None] | None = None
+        self._limits = (65535, 268_435_455)
+        self.up = False
+        self.refused_version = False
+        self._client = self._make_client()
+
+    def _make_client(self) -> mqtt.Client:
+        broker = self._broker
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=broker.client_id,
+            protocol=mqtt.MQTTv5 if self._version == 5 else mqtt.MQTTv311,
+            clean_session=None if self._version == 5 else False,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+        client.suppress_exceptions = True
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # the publisher owns the window
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = self._on_want_write
+        client.on_socket_unregister_write = _ignore
+        will = _properties(PacketTypes.WILLMESSAGE) if self._version == 5 else None
+        if will is not None:
+            will.WillDelayInterval = WILL_DELAY_S
+        client.will_set(broker.will_topic, broker.will_payload, qos=1, retain=True, properties=will)
+        if broker.username:
+            client.username_pw_set(broker.username, broker.password or None)
+        if broker.tls is not None:
+            client.tls_set_context(broker.tls)
+        return client
+
+    async def open(self) -> None:
+        """Connect and subscribe. Raises LinkError with the reason."""
+        self._connecting = self._loop.run_in_executor(None, self._connect)
+        try:
+            await asyncio.shield(self._connecting)
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise LinkError("uplink.unreachable", _plain(error), device="uplink") from error
+        self._adopt()
+        try:
+            async with asyncio.timeout(CONNACK_TIMEOUT_S):
+                up = await self._ready
+        except TimeoutError:
+            raise LinkError("uplink.silent", "the broker does not answer", device="uplink") from None
+        self.up = True
+        self._handler.went_up(up)
+
+    def _connect(self) -> None:
+        broker = self._broker
+        if self._version == 5:
+            properties = _properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            self._client.connect(
+                broker.host, broker.port, broker.keepalive_s, clean_start=False, properties=properties
+            )
+        else:
+            self._client.connect(broker.host, broker.port, broker.keepalive_s)
+
+    def _adopt(self) -> None:
+        sock = self._client.socket()
+        if not isinstance(sock, socket.socket):
+            raise LinkError("uplink.unreachable", "the connection closed at once", device="uplink")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+        self._adopted = sock
+        self._loop.add_reader(sock, self._read)
+        self._flush()
+        self._tick()
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
+        return self._client.publish(topic, payload, qos, retain).mid
+
+    async def wait_lost(self) -> int:
+        return await asyncio.shield(self._lost)
+
+    def lose(self, reason: str, code: int = 0) -> None:
+        """The connection is over; told once."""
+        if not self._ready.done():
+            self._ready.set_exception(LinkError("uplink.refused", reason, device="uplink"))
+            self._ready.exception()  # it may be that nobody waits any more
+        if self._lost.done():
+            return
+        self._lost.set_result(code)
+        if self.up:
+            self.up = False
+            self._handler.went_down(reason)
+
+    async def leave(self) -> None:
+        """Flush what paho holds and disconnect."""
+        if self._adopted is None:
+            return
+        self._client.disconnect()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while self._watched and self._client.want_write():
+                    self._flush()
+                    await asyncio.sleep(0.01)
+        self.lose("closed")
+
+    async def close(self) -> None:
+        if self._misc is not None:
+            self._misc.cancel()
+        self._release()
+        self._client.on_disconnect = None
+        if self._connecting is not None and not self._connecting.done():
+            await asyncio.wait({self._connecting}, timeout=2 * CONNECT_TIMEOUT_S)
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+        self.lose("closed")
+
+    @property
+    def _watched(self) -> bool:
+        """Whether the loop still watches the socket; paho's callbacks may end that inside any call."""
+        return self._adopted is not None
+
+    def _release(self) -> None:
+        if self._adopted is not None:
+            self._loop.remove_reader(self._adopted)
+            self._loop.remove_writer(self._adopted)
+            self._adopted = None
+
+    def _tick(self) -> None:
+        self._client.loop_misc()
+        pause = min(5.0, self._broker.keepalive_s / 4)
+        self._misc = self._loop.call_later(pause, self._tick)
+
+    def _read(self) -> None:
+        if self._adopted is None:
+            return
+        sock = self._adopted
+        self._client.loop_read()
+        if self._watched and _decrypted_bytes(sock):
+            self._loop.call_soon(
+                self._read
+            )  # TLS has taken them from the socket: the loop would not see them
+
+    def _flush(self) -> None:
+        self._flushing = False
+        sock = self._adopted
+        if sock is None:
+            return
+        self._client.loop_write()
+        if not self._watched:
+            return
+        if self._client.want_write():
+            self._loop.add_writer(sock, self._flush)
+        else:
+            self._loop.remove_writer(sock)
+
+    def _on_want_write(self, *_: Any) -> None:
+        if self._adopted is not None and not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _on_socket_close(self, *_: Any) -> None:
+        self._release()
+        self.lose("connection closed")
+
+    def _on_connect(
+        self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self.refused_version = reason.value in {0x84, 0x01}
+            self.lose(f"refused by the broker: {reason}", reason.value)
+            return
+        self._limits = (
+            int(getattr(properties, "ReceiveMaximum", 65535)),
+            int(getattr(properties, "MaximumPacketSize", 268_435_455)),
+        )
+        self._client.subscribe([(topic, 1) for topic in self._broker.subscriptions])
+
+    def _on_subscribe(self, _c: Any, _u: Any, _m: int, reasons: list[ReasonCode], _p: Any) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                log.error("the broker refuses a subscription: %s", reason)
+        if not self._ready.done():
+            self._ready.set_result(Up(self._limits[0], self._limits[1], self._version))
+
+    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+        self._release()
+        self.lose(f"disconnected: {reason}", reason.value)
+
+    def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
+        self._handler.acknowledged(mid, reason.value)
+
+    def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
+        client, mid, qos = self._client, message.mid, message.qos
+        inbound = Inbound(
+            message.topic, bytes(message.payload), message.retain, lambda: _acknowledge(client, mid, qos)
+        )
+        self._handler.arrived(inbound)
+
+
+def _acknowledge(client: mqtt.Client, mid: int, qos: int) -> None:
+    if qos:
+        client.ack(mid, qos)
+
+
+def _properties(kind: int) -> Properties:
+    return Properties(kind)  # type: ignore[no-untyped-call]  # paho ships this class untyped
+
+
+def _decrypted_bytes(sock: socket.socket) -> int:
+    return sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
+
+
+def _plain(error: Exception) -> str:
+    """The reason in one line, with the clock named where it is to blame."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message} (check the box's clock)"
+    return str(error) or type(error).__name__
+
+
+def _ignore(*_: Any) -> None:
+    """Paho asks for this callback; `_flush` does the work."""

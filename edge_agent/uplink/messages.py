@@ -1,0 +1,143 @@
+"""Payloads on the wire: events as CloudEvents 1.0 JSON batches up, acknowledgements and commands down.
+
+Owns: encoding and validating. Must not know: the session, the ledger's file.
+
+Everything that comes down is hostile until a model here has taken it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_agent.events.model import JsonValue, StoredEvent
+from edge_agent.ledger.outbox import Rejection
+from edge_agent.sdk.errors import CommandError
+
+BATCH_EVENTS = 32  # contract: a message holds 1 to 32 events
+BATCH_BYTES = 32 * 1024  # contract: and at most 32 KiB
+INBOUND_BYTES = 64 * 1024  # no command or acknowledgement is near this; larger ones are refused unread
+INBOUND_DEPTH = 16  # nesting of a command's arguments
+EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+UTC_MS_LIMIT = 253_402_300_799_999  # 9999-12-31, the last moment RFC 3339 can write
+
+
+class _Inbound(BaseModel):
+    """Tolerant reader: unknown keys are ignored, known ones must have their type."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class _Rejected(_Inbound):
+    seq: Annotated[int, Field(ge=1)]
+    code: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_.\-]+$")]
+
+
+class AckMessage(_Inbound):
+    """`dn/ack`: everything up to `upto` of `epoch` is stored centrally, except what `rej` names."""
+
+    epoch: Annotated[str, Field(max_length=64)]
+    upto: Annotated[int, Field(ge=0)]
+    rej: Annotated[list[_Rejected], Field(max_length=64)] = []
+
+    def rejections(self) -> tuple[Rejection, ...]:
+        return tuple(Rejection(r.seq, r.code) for r in self.rej)
+
+
+class CommandMessage(_Inbound):
+    """`dn/cmd`: one order. `notafter` is Unix milliseconds."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._\-]+$")]
+    type: Annotated[str, Field(max_length=64, pattern=r"^[a-z]+(\.[a-z]+)+$")]
+    args: dict[str, Any] = {}
+    notafter: int | None = None
+    issuedby: Annotated[str, Field(max_length=64)] = ""
+
+
+def utc_text(utc_ms: int) -> str:
+    """RFC 3339 with milliseconds; a clock outside the calendar is cut to its nearest end."""
+    moment = EPOCH_START + timedelta(milliseconds=min(max(utc_ms, 0), UTC_MS_LIMIT))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def event_text(event: StoredEvent, booth: str) -> str:
+    """One event as a CloudEvent, ready to be joined into a batch."""
+    at = event.at
+    return (
+        f'{{"specversion":"1.0","id":"{event.id}","source":"/booths/{booth}"'
+        f',"type":"booth.{event.type}.v1","time":"{utc_text(at.utc_ms)}"'
+        f',"subject":{json.dumps(event.subject, ensure_ascii=False)}'
+        f',"epoch":"{event.epoch}","seq":{event.seq},"boot":"{event.boot}"'
+        f',"uptimems":{at.uptime_ms},"clock":"{at.quality}"'
+        f',"datacontenttype":"application/json","data":{event.data}}}'
+    )
+
+
+def batches(events: Sequence[StoredEvent], booth: str, limit: int = BATCH_BYTES) -> list[tuple[int, bytes]]:
+    """Events packed into messages within the contract's bounds: (number of the last event in it, payload)."""
+    packed: list[tuple[int, bytes]] = []
+    held: list[bytes] = []
+    size, last = 2, 0
+    for event in events:
+        text = event_text(event, booth).encode()
+        if held and (len(held) == BATCH_EVENTS or size + len(text) + 1 > limit):
+            packed.append((last, b"[" + b",".join(held) + b"]"))
+            held, size = [], 2
+        held.append(text)
+        size += len(text) + 1
+        last = event.seq
+    if held:
+        packed.append((last, b"[" + b",".join(held) + b"]"))
+    return packed
+
+
+def compact(value: Mapping[str, JsonValue]) -> bytes:
+    """A JSON object as it goes onto the wire."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read_ack(payload: bytes) -> AckMessage:
+    """Raises CommandError("message.invalid")."""
+    try:
+        return AckMessage.model_validate_json(_bounded(payload))
+    except ValidationError as error:
+        raise _invalid("acknowledgement", error) from error
+
+
+def read_command(payload: bytes) -> CommandMessage:
+    """Raises CommandError("message.invalid")."""
+    try:
+        message = CommandMessage.model_validate_json(_bounded(payload))
+    except ValidationError as error:
+        raise _invalid("command", error) from error
+    if _depth(message.args) > INBOUND_DEPTH:
+        raise CommandError("message.invalid", "command arguments are nested too deeply")
+    return message
+
+
+def _bounded(payload: bytes) -> bytes:
+    if len(payload) > INBOUND_BYTES:
+        raise CommandError("message.too_large", f"message of {len(payload)} bytes, at most {INBOUND_BYTES}")
+    return payload
+
+
+def _invalid(what: str, error: ValidationError) -> CommandError:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])[:80]
+    return CommandError("message.invalid", f"unreadable {what}: {where or 'document'}: {first['msg'][:120]}")
+
+
+def _depth(value: object) -> int:
+    deepest, todo = 0, [(value, 1)]
+    while todo:
+        item, depth = todo.pop()
+        deepest = max(deepest, depth)
+        if isinstance(item, dict):
+            todo += [(inner, depth + 1) for inner in item.values()]
+        elif isinstance(item, list):
+            todo += [(inner, depth + 1) for inner in item]
+    return deepest

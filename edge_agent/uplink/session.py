@@ -1,0 +1,99 @@
+"""The one MQTT session: connected for as long as the booth runs, with a back-off that never gives up.
+
+Owns: when to connect and when not to. Must not know: paho (connection.py), payloads, the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.errors import LinkError
+from edge_agent.uplink.connection import Broker, Connection, Handler
+
+RETRY_FIRST_S = 0.5
+RETRY_CAP_S = 15.0
+RETRY_PER_OUTAGE = 1 / 30  # after a minute's outage try every 2 s, after eight minutes every 15 s
+STABLE_S = 60.0  # a shorter connection does not reset the back-off: two boxes with one id, a bad ACL
+TAKEN_OVER_S = 60.0  # somebody else uses our id: do not fight over it
+
+SESSION_TAKEN_OVER = 0x8E
+
+
+class Session:
+    """Keeps one connection to the broker for ever, until cancelled."""
+
+    def __init__(self, broker: Broker, handler: Handler, clock: Clock, seed: int | None = None) -> None:
+        self._broker = broker
+        self._handler = handler
+        self._clock = clock
+        self._random = random.Random(seed)  # noqa: S311 - spreads reconnects, guards nothing
+        self._link: Connection | None = None
+        self._version = 4 if broker.protocol == "3.1.1" else 5
+
+    @property
+    def connected(self) -> bool:
+        return self._link is not None and self._link.up
+
+    async def run(self) -> None:
+        """Connect, serve, back off; returns only by cancellation."""
+        down_since = self._clock.monotonic_s()
+        taken_over = False
+        while True:
+            if await self._attempt():
+                up_since = self._clock.monotonic_s()
+                ended = await self._serve()
+                taken_over = ended == SESSION_TAKEN_OVER
+                if self._clock.monotonic_s() - up_since >= STABLE_S:
+                    down_since = self._clock.monotonic_s()
+            await self._clock.sleep(self._delay(down_since, taken_over))
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        """Hand one message to the wire; gives its id. Raises LinkError uplink.down without a connection."""
+        if self._link is None or not self._link.up:
+            raise LinkError("uplink.down", "no connection to the broker")
+        return self._link.publish(topic, payload, qos, retain)
+
+    def drop(self, reason: str) -> None:
+        """Give the connection up (a broker that no longer acknowledges); `run` connects anew."""
+        if self._link is not None:
+            self._link.lose(reason)
+
+    async def close(self) -> None:
+        """Say goodbye so that the broker does not publish our will, within a second."""
+        if self._link is not None:
+            await self._link.leave()
+
+    def _delay(self, down_since: float, taken_over: bool) -> float:
+        if taken_over:
+            return TAKEN_OVER_S * self._random.uniform(1.0, 1.5)
+        outage = self._clock.monotonic_s() - down_since
+        ceiling = min(RETRY_CAP_S, max(RETRY_FIRST_S, outage * RETRY_PER_OUTAGE))
+        return ceiling * self._random.uniform(0.5, 1.0)
+
+    async def _attempt(self) -> bool:
+        link = Connection(self._broker, self._handler, self._version)
+        try:
+            await link.open()
+        except LinkError as error:
+            if link.refused_version and self._broker.protocol == "auto":
+                self._version = 4
+            await link.close()
+            self._handler.went_down(str(error))
+            return False
+        except asyncio.CancelledError:
+            await link.close()
+            raise
+        self._link = link
+        return True
+
+    async def _serve(self) -> int:
+        link = self._link
+        if link is None:
+            return 0
+        try:
+            return await link.wait_lost()
+        finally:
+            self._link = None
+            await link.close()

@@ -1,0 +1,55 @@
+"""The topic tree of one booth (design: docs/central-integration.md). `{root}/{booth}/up/…` and `…/dn/…`.
+
+Owns: the names. Must not know: payloads, the session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """All topics of one booth."""
+
+    root: str
+    booth: str
+
+    def up(self, name: str) -> str:
+        return f"{self.root}/{self.booth}/up/{name}"
+
+    def down(self, name: str) -> str:
+        return f"{self.root}/{self.booth}/dn/{name}"
+
+    @property
+    def state(self) -> str:
+        return self.up("state")
+
+    @property
+    def devices(self) -> str:
+        return self.up("devices")
+
+    @property
+    def events(self) -> str:
+        return self.up("evt")
+
+    @property
+    def responses(self) -> str:
+        return self.up("rsp")
+
+    @property
+    def ack(self) -> str:
+        return self.down("ack")
+
+    @property
+    def command(self) -> str:
+        return self.down("cmd")
+
+    @property
+    def central_epoch(self) -> str:
+        return f"{self.root}/_sys/epoch"
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """What a booth listens to; all at QoS 1."""
+        return (self.down("+"), self.central_epoch)

@@ -1,0 +1,192 @@
+"""The booth's side of the central contract: session, publisher and presence joined.
+
+Owns: which message goes where, when the booth calls itself online. Must not know: paho, SQL, devices.
+
+`online` is only said after the centre has answered on this connection: its answer to `up/state` is the
+acknowledgement of what it has. Before that the state is `degraded`, reason `unproven`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from edge_agent.crash import reach
+from edge_agent.events.model import JsonValue, StoredEvent
+from edge_agent.ledger.ledger import Ledger
+from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.errors import CommandError, LinkError
+from edge_agent.uplink.connection import Broker, Inbound, Up
+from edge_agent.uplink.messages import CommandMessage, compact, read_ack, read_command
+from edge_agent.uplink.publisher import Health, Publisher
+from edge_agent.uplink.session import Session
+from edge_agent.uplink.topics import Topics
+
+log = logging.getLogger(__name__)
+
+CHECK_BUSY_S = 2.0  # look at the timers this often while something is unacknowledged
+CHECK_IDLE_S = 15.0  # and this often otherwise: an idle booth sleeps
+COMMANDS_WAITING = 16  # the broker holds back more (Receive Maximum)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What `up/state` says beside the status; asked when it is sent."""
+
+    snapshot: Callable[[], Mapping[str, JsonValue]]
+    devices: Callable[[], list[JsonValue]]
+
+
+class Uplink:
+    """Connects the ledger with the centre. Run it; it ends by cancellation after `goodbye`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        broker: Broker,
+        topics: Topics,
+        clock: Clock,
+        presence: Presence,
+        *,
+        window: int,
+        central: bool,
+    ) -> None:
+        self._topics = topics
+        self._clock = clock
+        self._presence = presence
+        self._central = central
+        self._session = Session(broker, self, clock)
+        self._publisher = Publisher(
+            ledger,
+            self._session,
+            clock,
+            topic=topics.events,
+            booth=topics.booth,
+            window=window,
+            central=central,
+            on_acknowledged=lambda _: reach("event.acknowledged"),
+        )
+        self.commands: asyncio.Queue[tuple[CommandMessage | CommandError, Callable[[], None]]] = (
+            asyncio.Queue(maxsize=COMMANDS_WAITING)
+        )
+        self._loop = asyncio.get_running_loop()
+        self._status = ""
+
+    @property
+    def health(self) -> Health:
+        return self._publisher.health
+
+    @property
+    def acked(self) -> int:
+        return self._publisher.acked
+
+    @property
+    def status(self) -> str:
+        """online, degraded or offline, as the centre is told."""
+        if not self.health.connected:
+            return "offline"
+        healthy = self.health.proven or not self._central
+        return "online" if healthy and not self.health.forbidden else "degraded"
+
+    async def run(self) -> None:
+        """Keep the session, send what waits, watch the timers."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._session.run(), name="uplink session")
+            tasks.create_task(self._publisher.run(), name="uplink publisher")
+            tasks.create_task(self._watch(), name="uplink timers")
+
+    def stored(self, events: Sequence[StoredEvent]) -> None:
+        """Events that are on disk now."""
+        self._publisher.offer(events)
+        reach("event.published")
+
+    def devices_changed(self) -> None:
+        """Publish the inventory anew."""
+        self._publish(self._topics.devices, {"devices": self._presence.devices()}, retain=True)
+
+    def respond(self, response: Mapping[str, JsonValue]) -> None:
+        """Publish a command's life cycle; its end is in the ledger too."""
+        self._publish(self._topics.responses, response, retain=False)
+
+    async def goodbye(self) -> None:
+        """Say that the booth is stopping, then leave."""
+        self._tell_state("offline", "stopped")
+        await self._session.close()
+        await self._publisher.close()
+
+    def went_up(self, up: Up) -> None:
+        log.info("connected to the broker (MQTT %s)", "5" if up.version == 5 else "3.1.1")
+        self._status = ""
+        self._publisher.went_up(up.window, up.packet_bytes)
+        self._loop.call_soon(self._refresh)
+        self._loop.call_soon(self.devices_changed)
+
+    def went_down(self, reason: str) -> None:
+        if self.health.connected or not self.health.reason.startswith(reason):
+            log.warning("no connection to the broker: %s", reason)
+        self._publisher.went_down(reason)
+
+    def acknowledged(self, mid: int, reason: int) -> None:
+        self._publisher.puback(mid, reason)
+        self._refresh()
+
+    def arrived(self, message: Inbound) -> None:
+        """Anything that the broker brings; hostile until parsed."""
+        if message.topic == self._topics.ack:
+            self._ack(message)
+        elif message.topic == self._topics.command:
+            self._command(message)
+        elif message.topic == self._topics.central_epoch:
+            self._status = ""
+            self._loop.call_soon(self._refresh)
+            message.done()
+        else:
+            message.done()
+
+    def _ack(self, message: Inbound) -> None:
+        try:
+            ack = read_ack(message.payload)
+        except CommandError as error:
+            log.warning("%s", error)
+        else:
+            if not message.retained:
+                self._publisher.central_ack(ack.epoch, ack.upto, ack.rejections())
+                self._refresh()
+        message.done()
+
+    def _command(self, message: Inbound) -> None:
+        try:
+            command: CommandMessage | CommandError = read_command(message.payload)
+            if message.retained:
+                command = CommandError("command.retained", "a retained command is never executed")
+        except CommandError as error:
+            command = error
+        try:
+            self.commands.put_nowait((command, message.done))
+        except asyncio.QueueFull:
+            log.warning("too many commands wait; the broker keeps this one")
+
+    async def _watch(self) -> None:
+        while True:
+            busy = self.health.connected and self._publisher.busy
+            await self._clock.sleep(CHECK_BUSY_S if busy else CHECK_IDLE_S)
+            self._publisher.check()
+
+    def _refresh(self) -> None:
+        """Tell the state when it has changed."""
+        status = self.status
+        if self.health.connected and status != self._status:
+            self._status = status
+            self._tell_state(status, "" if status == "online" else "unproven")
+
+    def _tell_state(self, status: str, reason: str) -> None:
+        state: dict[str, JsonValue] = {"status": status, "reason": reason, **self._presence.snapshot()}
+        self._publish(self._topics.state, state, retain=True)
+
+    def _publish(self, topic: str, payload: Mapping[str, JsonValue], *, retain: bool) -> None:
+        try:
+            self._session.publish(topic, compact(payload), retain=retain)
+        except LinkError:
+            return  # told again at the next connection

@@ -1,0 +1,111 @@
+"""`edge-sim broker`: the built-in broker on a port, with its faults on the command line and on a console.
+
+Owns: options, words, what is printed. Must not know: MQTT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from dataclasses import asdict
+
+from simulators.broker.faults import Faults
+from simulators.broker.server import Broker
+from simulators.console import shown, typed_lines
+
+BANNER = "built-in MQTT broker: memory only, no passwords, no TLS - for demos and tests, not for production"
+CONSOLE = "console: stats | freeze | thaw | drop | cut [SECONDS] | heal | puback REASON|ok | quit"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument("--port", type=int, default=1883, help="TCP port, 0 for any free one (default 1883)")
+    faults = parser.add_argument_group("faults")
+    faults.add_argument("--puback-delay", type=float, default=0.0, metavar="S", help="answer QoS 1 this late")
+    faults.add_argument("--drop-pubacks", action="store_true", help="take QoS 1 messages, never answer them")
+    faults.add_argument("--puback-reason", type=_code, default=0, metavar="N", help="take nothing, say this")
+    faults.add_argument("--no-connack", action="store_true", help="take connections, never greet")
+    faults.add_argument("--receive-maximum", type=int, metavar="N", help="unanswered QoS 1 messages allowed")
+    faults.add_argument("--maximum-packet-size", type=int, metavar="BYTES", help="longest packet taken")
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted or told to quit."""
+    broker = Broker(args.host, args.port, faults=_faults(args))
+    try:
+        await broker.start()
+    except OSError as error:
+        print(f"cannot listen on {args.host}:{args.port}: {error.strerror} - choose another --port")
+        return 2
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    console = asyncio.create_task(_console(broker, stop))
+    try:
+        print(f"{BANNER}\nlistening on {args.host}:{broker.port}\n{CONSOLE}", flush=True)
+        await stop.wait()
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        console.cancel()
+        await asyncio.wait([console])
+        await broker.stop()
+    return 0
+
+
+async def _console(broker: Broker, stop: asyncio.Event) -> None:
+    async for line in typed_lines():
+        word, *rest = line.split()
+        if word == "quit":
+            stop.set()
+            return
+        try:
+            print(await _obey(broker, word, rest), flush=True)
+        except ValueError as error:
+            print(f"not understood: {shown(str(error))}", flush=True)
+
+
+async def _obey(broker: Broker, word: str, rest: list[str]) -> str:
+    match word:
+        case "stats":
+            return _stats(broker)
+        case "freeze":
+            broker.freeze()
+        case "thaw":
+            broker.thaw()
+        case "drop":
+            broker.drop_connections()
+        case "cut":
+            await broker.cut(float(rest[0]) if rest else None)
+        case "heal":
+            await broker.heal()
+        case "puback":
+            broker.faults.puback_reason = 0 if rest == ["ok"] else _code(rest[0] if rest else "")
+        case _:
+            return CONSOLE
+    return f"{shown(word)}: done"
+
+
+def _stats(broker: Broker) -> str:
+    counts = "  ".join(f"{name} {value}" for name, value in asdict(broker.stats).items())
+    return f"connections {broker.connections}  sessions {broker.sessions}  {counts}"
+
+
+def _faults(args: argparse.Namespace) -> Faults:
+    return Faults(
+        puback_delay_s=args.puback_delay,
+        drop_every_puback=args.drop_pubacks,
+        puback_reason=args.puback_reason,
+        no_connack=args.no_connack,
+        receive_maximum=args.receive_maximum,
+        maximum_packet_size=args.maximum_packet_size,
+    )
+
+
+def _code(text: str) -> int:
+    """A reason code, as 151 or 0x97."""
+    code = int(text, 0)
+    if not 0 <= code <= 0xFF:
+        raise ValueError(f"{text} is no reason code (0 to 0xFF)")
+    return code

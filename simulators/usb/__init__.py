@@ -1,0 +1,1 @@
+"""Simulated USB devices that a real Linux kernel enumerates, over USB/IP and vhci_hcd."""

@@ -1,0 +1,90 @@
+"""A HID point-of-sale scale: weight reports that it pushes, a control report that zeroes it.
+
+Owns: report 3 from an indication (HID POS usage tables 1.02, section 4), report 2 to requests.
+Must not know: physics, time: who owns the device tells it what the pan shows.
+
+    03 status unit exponent weight-low weight-high      weight = n x 10^exponent, never negative
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from edge_agent.sdk.driver import Ask, Indication
+from edge_agent.sdk.errors import CommandError
+from simulators.usb.descriptors import Identity
+from simulators.usb.device import Answer, Handshake
+from simulators.usb.hid import HidFunction
+
+SCALE = Identity(0x0922, 0x8003, "Booth", "Sim postal scale", "HS0001")
+
+CONTROL, WEIGHT = 2, 3
+FAULT, ZERO, MOTION, STABLE, UNDER_ZERO, OVERLOAD = 1, 2, 3, 4, 5, 6
+UNITS = {"mg": 1, "g": 2, "kg": 3, "ct": 4, "tael": 5, "gn": 6, "dwt": 7, "t": 8, "ton": 9, "ozt": 10}
+UNITS |= {"oz": 11, "lb": 12}
+MAX_COUNT = 0xFFFF
+DESCRIPTOR = bytes.fromhex(
+    "058d0920a101"  # scale page, scale device, application
+    "85030921a102"  # report 3: weight
+    "150125087508950109708100"  # status
+    "1500250c09518100"  # unit
+    "1581257f09418100"  # exponent
+    "150027ffff0000751009408100"  # weight
+    "c0"
+    "85020960a102"  # report 2: control
+    "150025017501950109819102"  # bit 0: enforced zero return
+    "09809102"  # bit 1: zero
+    "750695019103"
+    "c0c0"
+)
+
+
+class HidScale(HidFunction):
+    """`show` is called with each new indication; `asked` hears what the host wants of the scale."""
+
+    def __init__(self, asked: Callable[[Ask], None] = lambda _: None) -> None:
+        super().__init__(DESCRIPTOR, poll_ms=10)
+        self.asked = asked
+        self.enforced_zero_return = False
+        self._last = bytes((WEIGHT, ZERO, UNITS["g"], 0, 0, 0))
+
+    def show(self, now: Indication) -> None:
+        """Push one weight report. A host that does not fetch finds the newest only, as on real scales."""
+        self._last = report(now)
+        if not self.queued:
+            self.push(self._last)
+
+    def get_report(self, number: int) -> Answer:
+        return self._last if number == WEIGHT else Handshake.STALL
+
+    def set_report(self, data: bytes) -> Answer:
+        if len(data) < 2 or data[0] != CONTROL:
+            return Handshake.STALL
+        self.enforced_zero_return = bool(data[1] & 1)
+        if data[1] & 2:
+            self.asked(Ask.ZERO)
+        return b""
+
+
+def report(now: Indication) -> bytes:
+    """The weight report of an indication. Raises CommandError for what 16 bits cannot count."""
+    exponent = int(now.net.as_tuple().exponent)
+    count = int(abs(now.net).scaleb(-exponent))
+    if count > MAX_COUNT and not now.overload:
+        raise CommandError("sim.too_heavy", f"{now.net} {now.unit} does not fit a HID scale's 16 bits")
+    status = _status(now)
+    shown = 0 if status in {FAULT, OVERLOAD} else count
+    return struct.pack("<BBBbH", WEIGHT, status, UNITS[now.unit], exponent, shown)
+
+
+def _status(now: Indication) -> int:
+    if now.fault:
+        return FAULT
+    if now.overload:
+        return OVERLOAD
+    if now.underload:
+        return UNDER_ZERO
+    if now.motion:
+        return MOTION
+    return ZERO if now.centre_zero else STABLE

@@ -1,0 +1,104 @@
+"""A barcode scanner that types: a HID boot keyboard, US layout.
+
+Owns: characters to key reports, with Shift, Caps Lock, and the two ways scanners type control characters.
+Must not know: the input layer that reads the keys.
+
+HID 1.11 appendix B.1 (boot keyboard), HID usage tables 1.5 section 10. A report holds modifiers and up to six
+keys; a scanner sends "down" and "up" for each character, one report for each poll.
+"""
+
+from __future__ import annotations
+
+import string
+from enum import StrEnum
+
+from edge_agent.sdk.errors import CommandError
+from simulators.usb.descriptors import Identity
+from simulators.usb.device import Answer
+from simulators.usb.hid import BOOT_KEYBOARD, HidFunction
+
+SCANNER = Identity(0x0C2E, 0x0200, "Booth", "Sim keyboard scanner", "KB0001")
+
+CTRL, SHIFT, ALT = 0x01, 0x02, 0x04
+CAPS_LOCK_KEY, NUM_1, NUM_0 = 0x39, 0x59, 0x62
+CAPS_LED = 0x02
+UP = bytes(8)
+BOOT_DESCRIPTOR = bytes.fromhex(
+    "05010906a101"  # generic desktop, keyboard, application
+    "050719e029e71500250175019508" + "8102"  # eight modifier bits
+    "75089501" + "8101"  # one reserved byte
+    "0508190129057501" + "95059102" + "750395019101"  # five lamps, padding
+    "05071900296515002565" + "75089506" + "8100"  # six key codes
+    "c0"
+)
+
+_PLAIN = {
+    **{letter: 0x04 + at for at, letter in enumerate(string.ascii_lowercase)},
+    **{digit: 0x1E + at for at, digit in enumerate("1234567890")},
+    **dict(zip("\n\x1b\b\t -=[]\\", range(0x28, 0x32), strict=True)),
+    **dict(zip(";'`,./", range(0x33, 0x39), strict=True)),
+}
+_SHIFTED = {
+    **{letter.upper(): code for letter, code in _PLAIN.items() if letter.isalpha()},
+    **dict(zip("!@#$%^&*()", range(0x1E, 0x28), strict=True)),
+    **dict(zip("_+{}|", range(0x2D, 0x32), strict=True)),
+    **dict(zip(':"~<>?', range(0x33, 0x39), strict=True)),
+}
+
+
+class ControlKeys(StrEnum):
+    """How the scanner is set up to type control characters such as GS."""
+
+    REFUSE = "refuse"
+    CTRL = "ctrl"  # Ctrl and the key 0x40 higher: GS is Ctrl+]
+    ALT = "alt"  # Alt held over three keypad digits in one report
+
+
+class Wedge(HidFunction):
+    """`caps` types as a scanner set up for a host with Caps Lock on: letters with Shift turned about."""
+
+    def __init__(self, *, caps: bool = False, controls: ControlKeys = ControlKeys.REFUSE) -> None:
+        super().__init__(BOOT_DESCRIPTOR, interface=BOOT_KEYBOARD)
+        self.caps = caps
+        self.controls = controls
+        self.lamps = 0
+
+    def scan(self, text: str, terminator: str = "\n") -> None:
+        """Type a barcode. Raises CommandError for a character that the scanner cannot type."""
+        reports = [report for character in text + terminator for report in self._typed(character)]
+        self.push(*reports)
+
+    def stick(self, character: str) -> None:
+        """A key goes down and stays down: the host's autorepeat does the rest."""
+        self.push(self._typed(character)[0])
+
+    def press_caps_lock(self) -> None:
+        """Press and let go the Caps Lock key, as some scanners do before and after letters."""
+        self.push(_down(0, CAPS_LOCK_KEY), UP)
+
+    def set_report(self, data: bytes) -> Answer:
+        self.lamps = data[0] if data else 0
+        return b""
+
+    def _typed(self, character: str) -> tuple[bytes, ...]:
+        if self.caps and character.isascii():
+            character = character.swapcase()
+        if character in _PLAIN:
+            return _down(0, _PLAIN[character]), UP
+        if character in _SHIFTED:
+            return _down(SHIFT, _SHIFTED[character]), UP
+        return self._control(character)
+
+    def _control(self, character: str) -> tuple[bytes, ...]:
+        code = ord(character)
+        key = _PLAIN.get(chr(code | 0x60), _PLAIN.get(chr(code | 0x40))) if code < 0x20 else None
+        if self.controls is ControlKeys.CTRL and key is not None:
+            return _down(CTRL, key), UP
+        if self.controls is ControlKeys.ALT and code < 256:
+            digits = [NUM_0 if digit == "0" else NUM_1 + int(digit) - 1 for digit in f"{code:03}"]
+            return _down(ALT, *digits), UP
+        raise CommandError("sim.untypable", f"this scanner cannot type U+{code:04X}")
+
+
+def _down(modifiers: int, *keys: int) -> bytes:
+    return bytes((modifiers, 0, *keys)).ljust(8, b"\0")
