@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 from edge_agent import __version__
 from edge_agent.barcodes.parse import parse
 from edge_agent.booth import Booth
-from edge_agent.clock import boot_id, system_clock
+from edge_agent.clock import ClockFloor, boot_id, system_clock
 from edge_agent.commands.operations import operations
 from edge_agent.commands.router import Router
 from edge_agent.counter.acceptance import Acceptance
@@ -33,7 +34,7 @@ from edge_agent.labels.printery import Printery
 from edge_agent.ledger.ledger import Entry, Ledger
 from edge_agent.links.open import open_link
 from edge_agent.local.server import LocalServer, Request
-from edge_agent.notify import Notifier, Watchdog
+from edge_agent.notify import Notifier, Watchdog, watchdog_interval_s
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import SerialSettings, show
@@ -53,7 +54,8 @@ log = logging.getLogger(__name__)
 LEDGER_FILE = "ledger.db"
 RUNNING_SLOT = "running"  # set while the agent runs: found at start, the last stop was no orderly one
 GOODBYE_S = 3.0  # to tell the broker and write the last mark; a power-fail signal gives little more
-HOUSEKEEPING_S = 15.0  # watchdog's half time at WatchdogSec=30
+CLOCK_FILE = "clock-floor"
+HOUSEKEEPING_S = 10.0  # a third of WatchdogSec=30; each round proves that loop and disk still answer
 
 
 class App:
@@ -82,7 +84,8 @@ class App:
     async def _assemble(self, stack: contextlib.AsyncExitStack) -> None:
         """Start everything in order: disk, flow, uplink, then devices; what started last ends first."""
         settings = self._settings
-        clock = system_clock(settings.state.directory)
+        floor = ClockFloor.load(Path(settings.state.directory) / CLOCK_FILE)
+        clock = system_clock(floor)
         devices = _devices(settings, self._registry)
         printery = _printery(settings)
         ledger = await stack.enter_async_context(_open_ledger(settings, clock))
@@ -97,9 +100,11 @@ class App:
             tasks(parts.router.run(parts.uplink.commands), "commands")
         tasks(parts.counter.run(), "counter")
         tasks(parts.booth.run(), "devices")
-        notifier = Notifier.from_environment()
-        watchdog = Watchdog(notifier, clock)
+        notifier = Notifier.from_environment(os.environ)
+        watchdog = Watchdog(notifier, watchdog_interval_s(os.environ), clock)
+        watchdog.expect("ledger", 2.5 * HOUSEKEEPING_S)
         tasks(watchdog.run(), "watchdog")
+        tasks(_keep_house(ledger, floor, clock, watchdog), "housekeeping")
         notifier.ready(f"{settings.booth.id}: {len(devices)} devices")
         stack.callback(notifier.stopping)
         log.info("edge-agent %s runs booth %s", __version__, settings.booth.id)
@@ -232,6 +237,7 @@ class _Parts:
             {
                 "news": "cue",
                 "prompt": cue.prompt.id,
+                **cue.prompt.values,
                 "text": text,
                 "sound": cue.sound.value if cue.sound else None,
             }
@@ -278,7 +284,7 @@ async def _start_events(ledger: Ledger, clock: Clock) -> list[EventDraft]:
 
 @contextlib.asynccontextmanager
 async def _background() -> AsyncIterator[Callable[[Awaitable[object], str], None]]:
-    """Tasks that run until the end; one that fails by itself stops the agent, so that systemd starts it anew."""
+    """Tasks that run until the end; one that fails stops the agent, so that systemd starts it anew."""
     tasks: list[asyncio.Task[object]] = []
     owner = asyncio.current_task()
     failed: list[BaseException] = []
@@ -305,6 +311,15 @@ async def _background() -> AsyncIterator[Callable[[Awaitable[object], str], None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep_house(ledger: Ledger, floor: ClockFloor, clock: Clock, watchdog: Watchdog) -> None:
+    """Prove every few seconds that loop and disk answer, and keep the time for a boot without a clock."""
+    while True:
+        await ledger.ping()
+        watchdog.beat("ledger")
+        await asyncio.to_thread(floor.save, clock.stamp())
+        await clock.sleep(HOUSEKEEPING_S)
 
 
 async def _goodbye(uplink: Uplink) -> None:

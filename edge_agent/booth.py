@@ -42,6 +42,8 @@ class Booth:
         self._listener: Listener | None = None
         self._scale = self._first(Kind.SCALE)
         self._printer = self._first(Kind.PRINTER)
+        self._hurry = True  # until the pan has been seen empty
+        self.on_weight: Callable[[Weight], None] = _unseen
         self.latest_weight: dict[str, Weight] = {}
         self.latest_printer: dict[str, PrinterState] = {}
 
@@ -67,6 +69,8 @@ class Booth:
         return self._scale is not None and self._scale.is_ready
 
     def hurry_scale(self, wanted: bool) -> None:
+        """Also holds for a scale that is opened later."""
+        self._hurry = wanted
         if self._scale is not None and self._scale.driver is not None:
             cast(ScaleDriver, self._scale.driver).hurry(wanted)
 
@@ -93,7 +97,9 @@ class Booth:
     async def weights(self, weights: Sequence[Weight]) -> None:
         for weight in weights:
             self.latest_weight[weight.device] = weight
+            self.on_weight(weight)
         if self._listener is not None and self._is(self._scale, weights[-1].device):
+            self.hurry_scale(self._hurry)
             await self._listener.weights(weights)
 
     async def printer(self, state: PrinterState) -> None:
@@ -114,3 +120,7 @@ class Booth:
     @staticmethod
     def _is(supervised: Supervised | None, device: str) -> bool:
         return supervised is not None and supervised.configured.id == device
+
+
+def _unseen(_weight: Weight) -> None:
+    """Nobody watches the live weight."""

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.driver import Context, DriverSpec, Options, SerialSettings
+from edge_agent.sdk.driver import Context, DriverSpec, Kind, Options, SerialSettings
 from edge_agent.sdk.errors import DeviceError, EdgeError, LinkError, ProtocolError
 from edge_agent.sdk.ports import ByteLink, Driver
 from edge_agent.sdk.values import PrinterState, Scan, Stamp, Weight
@@ -30,6 +30,7 @@ RETRY_FIRST_S = 0.5
 RETRY_CAP_S = 2.0  # a port that is back must be ready again within 3 s, and a look at an absent port is cheap
 RETRY_WRONG_DEVICE_S = 10.0  # something else answers on this port: ask rarely
 STABLE_S = 10.0  # a device that was ready for this long starts its back-off anew
+UNHEARD = "listening, nothing read yet"
 ANNOUNCE_GAP_S = 5.0  # a loose plug must not fill the ledger: changes closer together are told once
 
 
@@ -156,6 +157,8 @@ class Supervised:
         try:
             self._become(DeviceStatus.IDENTIFYING, "", "")
             self.driver = build(Context(configured.id, link, self._clock, self, configured.options))
+            if configured.spec.kind is Kind.SCANNER:
+                self.ready(UNHEARD)  # a scanner cannot be asked anything: open and listening is all there is
             await self.driver.run()
         except EdgeError as error:
             return error
@@ -209,7 +212,7 @@ class Supervised:
         if not self.is_ready:
             log.info("%s ready", self.configured.id)
             self._ready_at = self._clock.monotonic_s()
-        self._identity = identity or self._identity
+        self._identity = identity or ("" if self._identity == UNHEARD else self._identity)
         self._become(DeviceStatus.READY, "", "")
 
     def trouble(self, error: ProtocolError) -> None:

@@ -23,8 +23,9 @@ class Lane:
         self._bytes = 0
 
     @property
-    def waiting(self) -> bool:
-        return bool(self._held)
+    def chunks(self) -> int:
+        """How many chunks wait, a hang-up counting as one."""
+        return len(self._held)
 
     def put(self, data: bytes) -> int:
         """Take what fits; gives how many bytes that was."""
@@ -121,7 +122,7 @@ class LoopbackLink:
         return self._endpoint.to_host is self._lane
 
     async def read(self) -> bytes:
-        if not self._alive and not self._lane.waiting:
+        if not self._alive and not self._lane.chunks:
             raise LinkError("link.lost", "hung up", device=self.url)
         return await self._lane.take()
 

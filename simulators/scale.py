@@ -46,6 +46,7 @@ class ScaleSim:
         self.endpoint = endpoint
         self.physics = physics
         self.rubbish: deque[ProtocolError] = deque(maxlen=RUBBISH_KEPT)
+        self._spec = spec
         self._make_half = spec.device_half
         self._options = Options(spec.options, options)
         self._half: ScaleDeviceHalf = self._make_half(self._options)
@@ -55,6 +56,7 @@ class ScaleSim:
         self._advanced_s = clock.monotonic_s()
         self._stream: Request | None = None
         self._stopped = False
+        self._check_unit(physics.unit)
 
     async def run(self) -> None:
         """Be that scale until cancelled."""
@@ -68,6 +70,17 @@ class ScaleSim:
         self.physics.advance(now_s - self._advanced_s)
         self._advanced_s = now_s
         return self.physics.indicate()
+
+    def put(self, load: Decimal) -> None:
+        """Have this load on the pan from this moment on."""
+        self.indication()
+        self.physics.put(load)
+
+    def change_unit(self, unit: str) -> None:
+        """Indicate in another unit. Raises ConfigError where the protocol cannot tell it."""
+        self._check_unit(unit)
+        self.indication()
+        self.physics.change_unit(unit)
 
     async def _serve(self) -> None:
         while True:
@@ -122,6 +135,12 @@ class ScaleSim:
             return self.physics.tare()
         keyed = _keyed(value)
         return keyed is not None and self.physics.preset_tare(keyed)
+
+    def _check_unit(self, unit: str) -> None:
+        """The option "unit" of a protocol lists what it can tell."""
+        units = next((option.choices for option in self._spec.options if option.name == "unit"), ())
+        if units and unit not in units:
+            raise ConfigError("sim.unit", f"{self._spec.name} tells only {' or '.join(units)}, not {unit}")
 
     async def _come_to_rest(self) -> bool:
         end_s = self._clock.monotonic_s() + PATIENCE_S

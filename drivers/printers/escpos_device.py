@@ -1,17 +1,17 @@
-"""ESC/POS from the printer's side: what a strict printer makes of the byte stream, and what it answers.
+"""ESC/POS from the printer's side: what a strict printer makes of the byte stream.
 
-Owns: parsing of exactly the commands that our encoder may send (anything else is reported as Refused), the page
-that they draw, and the encoding of every status reply from one PrinterCondition.
-Must not know: time, paper transport, links; when a reply is sent, or withheld, is the simulator's matter.
+Owns: parsing of exactly the commands that our encoder may send (anything else is reported as Refused), and
+the page that they draw. Must not know: time, paper transport, links; when a reply is sent, or withheld, is
+the simulator's matter. The replies stand beside their decoder, in escpos_status.
 
     device = EscposDevice()
     for event in device.feed(data):
         match event:
             case StatusAsked(n): send(eot_reply(n, condition))
-            case PaperAsked(n): send(paper_reply(condition))       # in order, only while not offline
-            case ProcessIdAsked(id): send(process_id_reply(id))    # once the rows before it are on paper
-            case AsbSet(n): send(asb_reply(condition))             # and again at each change, while n is not 0
-            case RowsDrawn(rows): …                                # device.take_page() gives the page so far
+            case PaperAsked(n): send(paper_reply(condition))     # in order, only while not offline
+            case ProcessIdAsked(id): send(process_id_reply(id))  # once the rows before it are on paper
+            case AsbSet(n): send(asb_reply(condition))           # and at each change, while n is not 0
+            case RowsDrawn(rows): …                              # device.take_page() gives the page so far
 
 Real-time commands (DLE EOT, DLE ENQ, DLE DC4) act wherever they stand, inside raster data too, as on a real
 printer: inside raster data each is an InRaster event, because no encoder may let that happen.
@@ -28,29 +28,10 @@ from edge_agent.sdk.values import Page
 DLE, ESC, GS = 0x10, 0x1B, 0x1D
 HAZARD = re.compile(rb"\x10[\x04\x05\x14]")
 
-PAGE_ROWS = 16_384  # two metres of paper: more without a cut is a fault of the host, and would fill the memory
+PAGE_ROWS = (
+    16_384  # two metres of paper: more without a cut is a fault of the host, and would fill the memory
+)
 ROW_LIMIT = 2303  # GS v 0 takes no more rows (Epson TM-T81); clones up to 4,095
-
-
-@dataclass(frozen=True, slots=True)
-class PrinterCondition:
-    """What the printer's sensors say. Any of the first five puts it offline."""
-
-    paper_out: bool = False
-    cover_open: bool = False
-    cutter_jammed: bool = False
-    unrecoverable: bool = False
-    overheated: bool = False
-    near_end: bool = False
-    feed_button: bool = False
-
-    @property
-    def error(self) -> bool:
-        return self.cutter_jammed or self.unrecoverable or self.overheated
-
-    @property
-    def offline(self) -> bool:
-        return self.paper_out or self.cover_open or self.error
 
 
 # Events
@@ -59,6 +40,14 @@ class PrinterCondition:
 @dataclass(frozen=True, slots=True)
 class Initialised:
     """ESC @"""
+
+
+@dataclass(frozen=True, slots=True)
+class BandBegun:
+    """GS v 0: so many rows of so many bytes follow."""
+
+    stride: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +115,7 @@ class Refused:
 
 Event = (
     Initialised
+    | BandBegun
     | RowsDrawn
     | Fed
     | Cut
@@ -139,10 +129,13 @@ Event = (
 
 
 class EscposDevice:
-    """A strict parser: events in the order of the bytes, whatever the chunking. NUL between commands is ignored."""
+    """A strict parser: the same events whatever the chunking. NUL between commands is ignored.
+
+    A band that is wider than the head is Refused, then drawn as far as the head reaches.
+    """
 
     def __init__(self, width_dots: int = 576) -> None:
-        self._stride = width_dots // 8
+        self._stride = (width_dots + 7) // 8
         self._held = b""
         self._rows = bytearray()
         self._band = 0
@@ -197,29 +190,62 @@ class EscposDevice:
             self._rows += row[: self._stride].ljust(self._stride, b"\0")
 
     def _command(self, data: bytes, events: list[Event]) -> bytes:
-        """Take bytes up to the end of one command, or all of them."""
-        self._held = (self._held + data).lstrip(b"\0") if not self._held else self._held + data
-        if not self._held:
-            return b""
-        form = _form(self._held)
-        if form is None:
-            return b""
-        length, understand = form
-        if len(self._held) < length:
-            return b""
-        command, rest = self._held[:length], self._held[length:]
+        """Take the bytes of one command, or all that came of it; gives what is left."""
+        held = self._held + data
         self._held = b""
-        events += understand(self, command)
-        return rest
+        if not held.strip(b"\0"):
+            return b""
+        held = held.lstrip(b"\0")
+        for prefix, length, understand in COMMANDS:
+            if held.startswith(prefix) and len(held) >= length:
+                self._take(understand(held[:length]), events)
+                return held[length:]
+            if held.startswith(prefix) or prefix.startswith(held):
+                self._held = held
+                return b""
+        start = NEXT_COMMAND.search(held, 1)
+        end = start.start() if start else len(held)
+        events.append(Refused(held[:end]))
+        return held[end:]
 
-    def _begin_band(self, command: bytes) -> list[Event]:
-        stride = int.from_bytes(command[4:6], "little")
-        rows = int.from_bytes(command[6:8], "little")
-        if command[3] or not 0 < stride <= self._stride or not 0 < rows <= ROW_LIMIT:
-            return [Refused(command)]
-        self._band_stride = stride
-        self._band = stride * rows
-        return []
+    def _take(self, event: Event, events: list[Event]) -> None:
+        events.append(event)
+        if isinstance(event, BandBegun):
+            self._band_stride, self._band = event.stride, event.stride * event.rows
+            if event.stride > self._stride:
+                events.append(Refused(b""))
 
 
-Understand = Callable[[EscposDevice, bytes], list[Event]]
+def _band(command: bytes) -> BandBegun | Refused:
+    stride = int.from_bytes(command[4:6], "little")
+    rows = int.from_bytes(command[6:8], "little")
+    if command[3] or not stride or not 0 < rows <= ROW_LIMIT:
+        return Refused(command)
+    return BandBegun(stride, rows)
+
+
+def _cut(command: bytes) -> Cut | Refused:
+    return Cut(partial=command[2] == 66) if command[2] in (65, 66) else Refused(command)
+
+
+def _status(command: bytes) -> StatusAsked | Refused:
+    return StatusAsked(command[2]) if 1 <= command[2] <= 4 else Refused(command)
+
+
+def _process_id(command: bytes) -> ProcessIdAsked | Refused:
+    id_ = command[7:]
+    return ProcessIdAsked(id_) if all(32 <= value <= 126 for value in id_) else Refused(command)
+
+
+# Prefix, whole length, meaning: all that our encoder sends.
+COMMANDS: tuple[tuple[bytes, int, Callable[[bytes], Event]], ...] = (
+    (b"\x10\x04", 3, _status),
+    (b"\x1b@", 2, lambda _: Initialised()),
+    (b"\x1bJ", 3, lambda command: Fed(command[2])),
+    (b"\x1dV", 4, _cut),
+    (b"\x1da", 3, lambda command: AsbSet(command[2])),
+    (b"\x1dr", 3, lambda command: PaperAsked(command[2]) if command[2] == 1 else Refused(command)),
+    (b"\x1d(H\x06\x0000", 11, _process_id),
+    (b"\x1dv0", 8, _band),
+)
+NEXT_COMMAND = re.compile(rb"[\x10\x1b\x1d]")

@@ -64,7 +64,8 @@ class Exchange:
 class PolledProtocol:
     """What a protocol page tells of itself.
 
-    `probe` identifies the scale; without it the first weight does. `after_probe` ends what the probe began.
+    `probe` identifies the scale; without it the first weight does. `end_probe` ends what a probe began: ours,
+    or that of a host that was cut off in the middle of it.
     `pause_s` is what the scale needs after a command before it can be asked again.
     """
 
@@ -72,7 +73,7 @@ class PolledProtocol:
     weight: Exchange
     goals: Mapping[Goal, Exchange]
     probe: Exchange | None = None
-    after_probe: bytes = b""
+    end_probe: bytes = b""
     pause_s: float = 0.2
     fast_s: float = 0.2
     slow_s: float = 1.0
@@ -99,11 +100,11 @@ class PolledScale:
         try:
             await self._identify()
             while True:
-                due_s = self._clock.monotonic_s()
+                since_s = self._clock.monotonic_s()
                 async with self._wire:
                     reading = await self._insist(self._protocol.weight)
                 await self._publish(reading)
-                await self._pause(due_s)
+                await self._pause(since_s)
         finally:
             self._ready = False
 
@@ -125,22 +126,36 @@ class PolledScale:
     # Asking
 
     async def _identify(self) -> None:
+        """Ready is only what answers the probe, and then tells its weight in the configured unit."""
+        identity = ""
         async with self._wire:
-            answer = await self._insist(self._protocol.probe or self._protocol.weight)
-            if self._protocol.after_probe:
-                await self._link.write(self._protocol.after_probe, WRITE_S)
-                await self._clock.sleep(self._protocol.pause_s)
+            if self._protocol.probe:
+                await self._end_probe()
+                identity = (await self._insist(self._protocol.probe)).info or ""
+                await self._end_probe()
+            await self._insist(self._protocol.weight)
         self._ready = True
-        self._sink.ready(answer.info or "")
+        self._sink.ready(identity)
+
+    async def _end_probe(self) -> None:
+        if self._protocol.end_probe:
+            await self._link.write(self._protocol.end_probe, WRITE_S)
+            await self._clock.sleep(self._protocol.pause_s)
 
     async def _insist(self, exchange: Exchange) -> Reading:
-        """The answer to a request that is repeated until three times nobody answers it."""
+        """The answer to a request, repeated until three stay unanswered.
+
+        The first answer after a missed one may be that one, late: it only clears the line.
+        """
         self._last_error = None
         self._stray = False
-        for _ in range(MISSES):
+        misses, in_step = 0, True
+        while misses < MISSES:
             answer = await self._exchange(exchange)
-            if answer is not None:
+            if answer is not None and in_step:
                 return answer
+            in_step = answer is not None
+            misses += answer is None
             await self._clock.sleep(self._protocol.pause_s)
         raise self._silent()
 
@@ -173,10 +188,10 @@ class PolledScale:
         error = self._last_error
         if self._stray:
             hint = "set 'probe = false' if this is the right scale"
-            return self._error("scale.not_identified", "the scale answers, but not to the probe", hint)
+            return self._error("device.wrong", "it answers, but not to the probe", hint)
         if error is None:
             return self._error("scale.silent", "the scale does not answer", "check its power and its cable")
-        hint = error.hint or "check the settings 'driver' and 'baud' against the scale's own menu"
+        hint = error.hint or "compare the settings 'driver' and 'baud' with the scale's own menu"
         return self._error("scale.not_understood", f"no usable answer: {error.message}", hint)
 
     # Telling

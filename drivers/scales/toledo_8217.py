@@ -153,7 +153,7 @@ class Toledo8217(PolledScale):
                     Goal.CLEAR_TARE: Exchange(CLEAR_TARE, _is_state, REPLY_S),
                 },
                 probe=probe,
-                after_probe=ECHO_OFF if probe else b"",
+                end_probe=ECHO_OFF,
                 pause_s=COMMAND_PAUSE_S,
             ),
         )

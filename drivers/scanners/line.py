@@ -5,8 +5,8 @@ Must not know: what a barcode means, which symbologies exist, how a port is open
 Described in the configuration guides of Honeywell 1450g, Zebra DS4308 and Datalogic (suffix, prefix, AIM
 identifier of ISO/IEC 15424). A scanner that frames nothing is read by its silences.
 
-Faults survived: lines torn over any number of reads, a line without end (dropped at 4,096 bytes), a line that
-stays unfinished (dropped after two seconds, or at hang-up), text in an unknown character set (kept as Latin-1).
+Faults survived: lines torn over any number of reads, a line without end (dropped at 4,096 bytes), a line
+that stays unfinished (dropped after two seconds, or at hang-up), an unknown character set (kept as Latin-1).
 """
 
 from __future__ import annotations
@@ -205,4 +205,5 @@ SPEC = DriverSpec(
         "Zebra DS4308 product reference guide (AIM code identifiers, suffix)",
         "Datalogic KA-01477 (AIM identifiers of ISO/IEC 15424)",
     ),
+    extra={"device": "drivers.scanners.line:LineScannerDevice"},
 )

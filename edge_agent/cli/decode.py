@@ -14,6 +14,7 @@ from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind, Options, show
 from edge_agent.sdk.errors import ConfigError, ProtocolError
 from edge_agent.sdk.values import Reading
+from edge_agent.settings.devices import options_of
 
 HEX_LIMIT = 1 << 20  # a recording on a command line; longer ones come from a file
 INVALID = "invalid_frame"
@@ -89,13 +90,14 @@ def _list(registry: Registry, *, as_json: bool) -> int:
 
 
 def _options(spec: DriverSpec, args: argparse.Namespace) -> Options:
-    known = {option.name for option in spec.options}
+    possible = options_of(spec)
+    known = {option.name for option in possible}
     given = {
         name: value
         for name, value in (("dialect", args.dialect), ("unit", args.unit))
         if value is not None and (name in known or name == "dialect")
     }
-    return Options(spec.options, given)
+    return Options(possible, given)
 
 
 def _bytes(frame: str) -> bytes:

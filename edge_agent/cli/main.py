@@ -55,12 +55,17 @@ def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
         description="The booth edge agent: scanners, scales, labels and the way to the centre.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    if first and first[0] in VERBS:
-        import_module(VERBS[first[0]]).register(verbs)
+    wanted = first[0] if first else ""
+    if wanted in VERBS:
+        import_module(VERBS[wanted]).register(verbs)
+        return parser
+    foreign = {point.name: point for point in entry_points(group=FOREIGN_GROUP)}
+    if wanted in foreign:
+        foreign[wanted].load()(verbs)
         return parser
     for module in VERBS.values():
         import_module(module).register(verbs)
-    for point in entry_points(group=FOREIGN_GROUP):
+    for point in foreign.values():
         point.load()(verbs)
     return parser
 

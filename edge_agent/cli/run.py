@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
+import os
 from pathlib import Path
 from typing import Any
 
 DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
-
-log = logging.getLogger(__name__)
 
 
 def register(verbs: Any) -> None:
@@ -26,14 +24,18 @@ def register(verbs: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM; 0 after an orderly stop, 2 for a configuration that cannot be used."""
     from edge_agent.app import App
-    from edge_agent.logs import set_up
+    from edge_agent.logs import Logs, is_journal
     from edge_agent.registry import Registry
     from edge_agent.settings.load import load
 
     registry = Registry.installed()
     settings = load(args.config, registry)
-    set_up(settings.log.level)
-    return asyncio.run(_serve(App, settings, registry))
+    logs = Logs(settings.log.level, journal=is_journal(os.environ))
+    logs.start()
+    try:
+        return asyncio.run(_serve(App, settings, registry))
+    finally:
+        logs.stop()
 
 
 async def _serve(app: Any, settings: Any, registry: Any) -> int:

@@ -222,7 +222,8 @@ class Counter:
         self.counts.accepted += sum(event.type == "parcel.accepted" for event in tentative.events)
         if tentative.began:
             self._settler.reset()  # only readings from now on can belong to this parcel
-        self._ports.devices.hurry_scale(self.state.phase is Phase.WEIGHING)
+        waits = self.state.phase is Phase.WEIGHING or not self.state.pan_clear
+        self._ports.devices.hurry_scale(waits)  # a pan that is empty only for a moment must be seen
         for cue in tentative.cues:
             self._say(cue)
         if self.state.phase is not Phase.IDLE:

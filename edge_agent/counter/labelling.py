@@ -42,9 +42,14 @@ def label_data(parcel: Parcel, attempt: int, booth: BoothName, utc_ms: int) -> M
     local = datetime.fromtimestamp(utc_ms / 1000, UTC) + timedelta(minutes=booth.utc_offset_minutes)
     data: dict[str, JsonValue] = {
         "item": {"number": parcel.item, "qr": label_mark(parcel.job, attempt, parcel.item)},
-        "booth": {"id": booth.id, "name": booth.name, "name_bn": booth.name_bn},
+        "booth": _names(booth),
         "time": {"local": local.strftime("%Y-%m-%d %H:%M")},
     }
     if parcel.weight:
         data["weight"] = {"text": parcel.weight.value, "unit": parcel.weight.unit}
     return data
+
+
+def _names(booth: BoothName) -> dict[str, JsonValue]:
+    names: dict[str, JsonValue] = {"id": booth.id, "name": booth.name or booth.id}
+    return {**names, "name_bn": booth.name_bn} if booth.name_bn else names

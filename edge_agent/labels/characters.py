@@ -52,6 +52,11 @@ def code_text(text: str) -> str:
     return text
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text would show: spaces, line breaks, marks of direction, joiners."""
+    return all(char.isspace() or char in _STRIPPED or char in _JOINERS for char in text)
+
+
 def code_point(char: str) -> str:
     """How a message names a character without repeating it: U+09F3."""
     return f"U+{ord(char):04X}"

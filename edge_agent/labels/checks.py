@@ -1,4 +1,4 @@
-"""Whether the elements of a template agree: fields declared, boxes inside, codes with room, nothing overlapping.
+"""Whether the elements of a template agree: fields declared, boxes inside, codes with room, no overlaps.
 
 Owns: every rule that spans more than one key. Must not know: files, fonts, the data of a label.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, product
 
 from edge_agent.labels import elements as keys
 from edge_agent.labels.characters import UnprintableError, code_text, printable_text
@@ -15,7 +15,7 @@ from edge_agent.labels.code128 import CodeError
 from edge_agent.labels.fields import Field, FieldError, Record, nested
 from edge_agent.labels.page import NoRoomError
 from edge_agent.labels.phrases import Phrase, check_path, check_phrase
-from edge_agent.labels.placing import DOTS_PER_MM, Placed, Rect, Template
+from edge_agent.labels.placing import DOTS_PER_MM, Placed, Rect, Template, stroke_mm
 from edge_agent.labels.refusals import refusal
 from edge_agent.labels.symbols import Module, linear_dots, linear_modules, qr_rows, square_dots
 
@@ -59,6 +59,8 @@ def _geometry(template: Template, placed: Placed) -> Iterator[tuple[str, str]]:
     element, bounds = placed.element, placed.bounds()
     if isinstance(element, keys.Line) and not _is_straight(element):
         yield "expected a point right of or below `at`, on the same height or line", "to"
+    if isinstance(element, keys.Box) and 2 * stroke_mm(element) > min(element.size):
+        yield "the strokes are thicker than the box", "stroke_dots"
     width, height = template.label.size_mm
     edge = template.label.margin_mm
     if not Rect(edge, edge, width - edge, height - edge).holds(bounds):
@@ -127,10 +129,11 @@ def _overlaps(template: Template) -> None:
     for one, other in combinations(template.placed, 2):
         if one.excludes(other) or not (_is_content(one) or _is_content(other)):
             continue
-        if any(a.meets(b) for a in one.inked() for b in other.inked()):
-            raise refusal(
-                template.name, f"overlaps element {one.element.id!r}", element=other.element.id, key="at"
-            )
+        for ours, theirs in product(one.inked(), other.inked()):
+            shared = ours.overlap(theirs)
+            if shared is not None:
+                problem = f"overlaps element {one.element.id!r} by {shared[0]} x {shared[1]} mm"
+                raise refusal(template.name, problem, element=other.element.id, key="at")
 
 
 def _reprint_mark(template: Template) -> None:

@@ -15,7 +15,7 @@ FNC1 = "\xf1"  # stands for the function character inside a text that is otherwi
 QUIET_MODULES = 10
 
 # Widths of bar, space, bar, space, bar, space for the values 0 to 105, then the stop pattern.
-_WIDTHS = (
+_WIDTHS = (  # noqa: SIM905  # a table of 107 patterns reads better in rows than as a list
     "212222 222122 222221 121223 121322 131222 122213 122312 132212 221213 221312 231212 112232 122132 "
     "122231 113222 123122 123221 223211 221132 221231 213212 223112 312131 311222 321122 321221 312212 "
     "322112 322211 212123 212321 232121 111323 131123 131321 112313 132113 132311 211313 231113 231311 "

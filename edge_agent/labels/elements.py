@@ -1,6 +1,6 @@
 """The keys of a template file: what each element may say, in millimetres and whole dots.
 
-Owns: the names, types and bounds of all keys. Must not know: data, fonts, whether elements agree with each other.
+Owns: the names, types and bounds of all keys. Must not know: data, fonts, other elements.
 
 Sizes are exact decimals: integers, decimal strings or TOML numbers read as Decimal, never binary fractions.
 Dots are those of a 203 dpi head (8 to the millimetre); a finer head gets the nearest whole number below.
@@ -37,6 +37,10 @@ def _exact(value: object) -> Decimal:
         raise ValueError("expected millimetres such as 4 or 4.5") from None
 
 
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
 def _number(minimum: Decimal | int, maximum: int) -> object:
     return Field(ge=minimum, le=maximum, max_digits=6, decimal_places=3, allow_inf_nan=False)
 
@@ -50,6 +54,7 @@ Flag = Annotated[bool, Strict()]
 Turn = Literal[0, 90, 180, 270]
 Value = Annotated[Phrase, PlainValidator(parse_phrase)]
 Path = Annotated[str, BeforeValidator(path_text)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_listed), Field(max_length=4)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 FileName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}){0,3}$")
@@ -61,12 +66,15 @@ class _Keys(BaseModel):
 
 
 class Element(_Keys):
-    """What every element says: its name for messages, its upper left corner, and when it is there at all."""
+    """What every element says: its name for messages, its upper left corner, and when it is there at all.
+
+    It is there when the data has all fields of `when` and none of `unless`.
+    """
 
     id: Name
     at: tuple[Mm, Mm]
-    when: Path | None = None
-    unless: Path | None = None
+    when: Paths = ()
+    unless: Paths = ()
 
 
 class Boxed(Element):

@@ -118,7 +118,7 @@ class Faces:
         return None
 
     def script(self, char: str) -> str:
-        """The script a character belongs to; empty for digits, punctuation and marks, which take their neighbour's."""
+        """The script a character belongs to; empty for digits and signs, which take their neighbour's."""
         if is_bangla(char):
             return BANGLA_SCRIPT
         if char.isascii():

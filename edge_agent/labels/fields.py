@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from edge_agent.labels.characters import is_blank
 from edge_agent.labels.formats import Fact
 
 MAX_POISHA = 10**12  # ten thousand million taka: above any amount that a postal parcel collects
@@ -57,7 +58,7 @@ class Record:
 
     def has(self, path: str) -> bool:
         value = self._at(path)
-        return value is not None and not (isinstance(value, str) and not value.strip())
+        return value is not None and not (isinstance(value, str) and is_blank(value))
 
     def fact(self, path: str) -> Fact:
         """The value as its declared type; raises FieldError."""

@@ -1,4 +1,4 @@
-"""Text into its box: shrink, wrap or shorten, or say that it does not fit. Nothing is ever cut off in silence.
+"""Text into its box: shrink, wrap or shorten, or say that it does not fit. Nothing is cut off in silence.
 
 Owns: line breaking, sizes, alignment. Must not know: templates, data, pages, what the text means.
 """
@@ -71,14 +71,14 @@ class Typesetter:
         """The box with the text in it, at the largest size that fits."""
         wraps = self._style.fit is Fit.WRAP
         paragraphs = text.split("\n") if wraps else [text.replace("\n", " ")]
-        words = [self._words(paragraph) for paragraph in paragraphs]
+        words: list[Line] = [self._words(paragraph) for paragraph in paragraphs]
         for size in range(self._style.size, self._style.floor - 1, -1):
             drawn = self._drawn(self._broken(words, size) if wraps else words, size)
             if drawn is not None:
                 return drawn
         return self._at_the_floor(paragraphs)
 
-    def _words(self, text: str) -> list[Word]:
+    def _words(self, text: str) -> Line:
         return self._fonts.words(text, lang=self._style.lang, weight=self._style.weight)
 
     def _at_the_floor(self, paragraphs: list[str]) -> Bitmap:
@@ -96,7 +96,7 @@ class Typesetter:
     def _room(self, size: int) -> int:
         return self._box.width * EM // size
 
-    def _broken(self, paragraphs: list[list[Word]], size: int) -> list[Line]:
+    def _broken(self, paragraphs: Sequence[Line], size: int) -> list[Line]:
         """Lines filled word by word; a word wider than the box stands alone on its line."""
         room = self._room(size)
         lines: list[Line] = []
@@ -166,9 +166,9 @@ class Typesetter:
         return (*_LATIN_EM, _LATIN_LEADING_EM)
 
     def _composed(self, inks: list[tuple[int, int, Ink]]) -> Bitmap | None:
-        """All lines in one bitmap, pushed inside where a glyph leans out; None where ink meets ink or edge."""
+        """All lines in one bitmap, pushed inside where a glyph leans out; None where ink would meet ink."""
         box = self._box
-        drop = _push([(top, ink.height) for _, top, ink in inks], box.height)
+        drop = _push([(top, ink.height) for _, top, ink in inks], box.height, self._style.valign)
         bits = 0
         for left, top, ink in inks:
             x = max(0, min(left, box.width - ink.width))
@@ -187,8 +187,10 @@ def _spare(align: Align, room: int) -> int:
     return {Align.START: 0, Align.CENTER: room // 2, Align.END: room}[align]
 
 
-def _push(spans: list[tuple[int, int]], height: int) -> int:
-    """How far to move the lines down (or up) so that the highest ink is inside, else the lowest."""
+def _push(spans: list[tuple[int, int]], height: int, valign: Align) -> int:
+    """How far to move the lines down (or up): to centre their ink, else only to bring it inside."""
     highest = min((top for top, _ in spans), default=0)
     lowest = max((top + tall for top, tall in spans), default=0)
+    if valign is Align.CENTER:
+        return (height - lowest + highest) // 2 - highest
     return -highest if highest < 0 else min(0, height - lowest)

@@ -1,6 +1,6 @@
 """Facts into words: digits of both scripts, amounts, dates, item numbers.
 
-Owns: the formatters that a template may name, and nothing else can. Must not know: templates, fonts, data paths.
+Owns: the formatters that a template may name, and nothing else can. Must not know: templates, fonts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A template and one label's data into one 1-bit page: what the preview shows is what the printer gets.
 
-Owns: drawing each element into its box, and refusing with the element's name. Must not know: printers, queues,
-files. Anything that does not fit, is missing or cannot be drawn stops the whole label: no half-right label.
+Owns: drawing each element into its box, and refusing with the element's name. Must not know: printers, files.
+
+Anything that does not fit, is missing or cannot be drawn stops the whole label: there is no half-right label.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from edge_agent.labels.page import (
     NoRoomError,
     as_bitmap,
     inverted,
+    moved,
     turned,
     whole_bytes,
 )
-from edge_agent.labels.placing import DOTS_PER_MM, Placed, Template
+from edge_agent.labels.placing import DOTS_PER_MM, Placed, Template, stroke_mm
 from edge_agent.labels.shaping import Fonts, MissingGlyphError
 from edge_agent.labels.symbols import Module, linear, linear_modules, qr_rows, square
 from edge_agent.sdk.errors import CommandError
@@ -34,6 +36,8 @@ DPI = 203
 MIN_DPI, MAX_DPI = 150, 600  # of the thermal heads that are sold; bounds the memory of one page to 3 MB
 MAX_REPRINT = 999  # far above what a print queue allows; the mark has room for three digits
 MAX_CHARACTERS = 1000  # of one text: a full page of 3 mm letters holds about 1,200, and no field needs it all
+
+INVERTED_EDGE_MM = Decimal("0.5")  # black around white letters: without it they merge with the paper's edge
 
 _MM_IN_INCH = Decimal("25.4")
 _HINTS = {
@@ -112,7 +116,7 @@ class _Drawing:
         if isinstance(element, keys.Line):
             self.canvas.fill(left, top, width, height)
         elif isinstance(element, keys.Box):
-            self.canvas.frame(left, top, width, height, self._scaled(element.stroke_dots))
+            self.canvas.frame(left, top, width, height, self._dots(stroke_mm(element)))
         else:
             content = self._content(element, *self._inner(element, width, height))
             self.canvas.draw(turned(content, element.rotate, self.canvas.pitch), left, top)
@@ -121,7 +125,9 @@ class _Drawing:
         """Both edges are rounded, not the size: neighbours meet without gap or overlap at any resolution."""
         bounds = placed.bounds()
         left, top = self._dots(bounds.left), self._dots(bounds.top)
-        return left, top, self._dots(bounds.right) - left, self._dots(bounds.bottom) - top
+        width = max(1, self._dots(bounds.right) - left)
+        height = max(1, self._dots(bounds.bottom) - top)
+        return min(left, self.canvas.width - width), min(top, self.canvas.height - height), width, height
 
     def _inner(self, element: keys.Boxed, width: int, height: int) -> tuple[int, int, int]:
         """The box as the content sees it before it is turned, and the pitch to draw it in."""
@@ -131,15 +137,18 @@ class _Drawing:
 
     def _content(self, element: keys.Boxed, width: int, height: int, pitch: int) -> Bitmap:
         if isinstance(element, keys.Lettering):
-            words = Typesetter(self._fonts, self._style(element), Box(width, height, pitch)).set(
-                self._words(element)
-            )
-            return inverted(words) if element.invert else words
+            return self._lettering(element, width, height, pitch)
         if isinstance(element, keys.Image):
             return as_bitmap(self._template.pictures[element.file], width, height, pitch)
         if isinstance(element, keys.Coded):
             return self._code(element, width, height, pitch)
         raise TypeError(f"no way to draw {type(element).__name__}")
+
+    def _lettering(self, element: keys.Lettering, width: int, height: int, pitch: int) -> Bitmap:
+        edge = self._dots(INVERTED_EDGE_MM) if element.invert else 0
+        room = Box(width - 2 * edge, height - 2 * edge, pitch)
+        words = Typesetter(self._fonts, self._style(element), room).set(self._words(element))
+        return inverted(moved(words, edge, edge, width, height)) if element.invert else words
 
     def _words(self, element: keys.Lettering) -> str:
         if not isinstance(element, keys.Text):
@@ -147,14 +156,13 @@ class _Drawing:
         return printable_text(_bounded(element.value.filled(self._record)))
 
     def _style(self, element: keys.Lettering) -> Style:
-        is_text = isinstance(element, keys.Text)
         return Style(
-            size=self._dots(element.font_mm),
-            floor=self._dots(element.floor_mm),
-            fit=element.fit if is_text else Fit.SHRINK,
+            size=int(element.font_mm * self._dots_per_mm),
+            floor=int(element.floor_mm * self._dots_per_mm),
+            fit=element.fit if isinstance(element, keys.Text) else Fit.SHRINK,
             align=element.align,
             valign=element.valign,
-            lang=element.lang if is_text else "bn",
+            lang=element.lang if isinstance(element, keys.Text) else "bn",
             weight=element.weight,
         )
 
@@ -170,7 +178,7 @@ class _Drawing:
         return int((mm * self._dots_per_mm).to_integral_value(ROUND_HALF_UP))
 
     def _scaled(self, dots: int) -> int:
-        """Dots of a 203 dpi head as whole dots of this one, never wider and never none."""
+        """Module dots of a 203 dpi head as whole dots of this one, never wider and never none."""
         return max(1, int(dots * self._dots_per_mm / DOTS_PER_MM))
 
     def _refused(self, placed: Placed, code: str, problem: ValueError) -> CommandError:

@@ -63,6 +63,12 @@ def solid(width: int, height: int, pitch: int) -> Bitmap:
     return striped("1" * width, height, pitch)
 
 
+def moved(bitmap: Bitmap, left: int, top: int, width: int, height: int) -> Bitmap:
+    """The bitmap in a larger one of the given size, `left` and `top` dots from its corner."""
+    below = height - top - bitmap.height
+    return Bitmap(width, height, bitmap.pitch, bitmap.bits << below * bitmap.pitch >> left)
+
+
 def inverted(bitmap: Bitmap) -> Bitmap:
     """White on black within the bitmap's own columns."""
     black = solid(bitmap.width, bitmap.height, bitmap.pitch)

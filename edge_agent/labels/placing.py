@@ -29,10 +29,11 @@ class Rect:
         across = self.left <= other.left and other.right <= self.right
         return across and self.top <= other.top and other.bottom <= self.bottom
 
-    def meets(self, other: Rect) -> bool:
-        """Whether they share an area; a common edge is none."""
-        across = self.left < other.right and other.left < self.right
-        return across and self.top < other.bottom and other.top < self.bottom
+    def overlap(self, other: Rect) -> tuple[Decimal, Decimal] | None:
+        """Width and height of the area that both share; None where there is none, as at a common edge."""
+        across = min(self.right, other.right) - max(self.left, other.left)
+        down = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return (across, down) if across > 0 and down > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Placed:
         outer = self.bounds()
         if not isinstance(self.element, keys.Box):
             return (outer,)
-        stroke = Decimal(self.element.stroke_dots) / DOTS_PER_MM
+        stroke = stroke_mm(self.element)
         return (
             Rect(outer.left, outer.top, outer.right, outer.top + stroke),
             Rect(outer.left, outer.bottom - stroke, outer.right, outer.bottom),
@@ -79,6 +80,11 @@ class Template:
     pictures: Mapping[str, Page]
 
 
+def stroke_mm(element: keys.Line | keys.Box) -> Decimal:
+    """How thick the stroke is, at any resolution."""
+    return Decimal(element.stroke_dots) / DOTS_PER_MM
+
+
 def flattened(entries: list[keys.Entry]) -> tuple[Placed, ...]:
     """Groups dissolved: their origin and conditions passed on to what they hold."""
     placed: list[Placed] = []
@@ -95,14 +101,14 @@ def _placed(element: keys.Drawn, group: keys.Group | None) -> Placed:
     if group is not None:
         left, top = left + group.at[0], top + group.at[1]
     chain = [element] if group is None else [element, group]
-    when = frozenset(part.when for part in chain if part.when is not None)
-    unless = frozenset(part.unless for part in chain if part.unless is not None)
+    when = frozenset(path for part in chain for path in part.when)
+    unless = frozenset(path for part in chain for path in part.unless)
     return Placed(element, left, top, when, unless)
 
 
 def _extent(element: keys.Drawn) -> tuple[Decimal, Decimal]:
     if not isinstance(element, keys.Line):
         return element.size
-    stroke = Decimal(element.stroke_dots) / DOTS_PER_MM
+    stroke = stroke_mm(element)
     across, down = element.to[0] - element.at[0], element.to[1] - element.at[1]
     return (across, stroke) if down == 0 else (stroke, down)

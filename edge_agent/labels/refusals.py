@@ -1,4 +1,4 @@
-"""What is wrong with a template, in one sentence: template, element, key, what was expected, the nearest word.
+"""What is wrong with a template, in one sentence: template, element, key, what was expected.
 
 Owns: the wording of template errors. Must not know: what the keys mean.
 """
@@ -31,11 +31,12 @@ def refusal(
 
 
 def refused(template: str, document: Mapping[str, object], cause: ValidationError) -> ConfigError:
-    """The first of pydantic's findings in our words."""
-    finding = cause.errors(include_url=False, include_input=False)[0]
+    """One of pydantic's findings in our words: an unknown key before one that is missing through it."""
+    findings = cause.errors(include_url=False, include_input=False)
+    finding = next((found for found in findings if found["type"] == "extra_forbidden"), findings[0])
     place = finding["loc"]
     element, rest = _element(document, place)
-    path = ".".join(str(step) for step in rest)
+    path = ".".join(rest)
     return refusal(
         template, _expected(finding["type"], finding["msg"], place), element=element, key=path, code="key"
     )
@@ -43,7 +44,7 @@ def refused(template: str, document: Mapping[str, object], cause: ValidationErro
 
 def _expected(kind: str, message: str, place: Sequence[int | str]) -> str:
     """What should have stood there."""
-    if place[0] == "data" and kind in {"extra_forbidden", "missing"}:
+    if place[0] == "data" and len(place) > 1 and kind in {"extra_forbidden", "missing"}:
         return 'expected lines such as "item.number" = { type = "text" }, the path in quotes'
     if kind == "extra_forbidden":
         return f"unknown key{nearest(str(place[-1]), _known_keys(place))}"
@@ -53,7 +54,7 @@ def _expected(kind: str, message: str, place: Sequence[int | str]) -> str:
         return f"key 'type' is missing; known: {', '.join(ENTRY_TYPES)}"
     if kind == "missing":
         return "is missing"
-    return message.removeprefix("Value error, ")
+    return message.removeprefix("Value error, ").replace("Input should be", "expected")
 
 
 def _known_keys(place: Sequence[int | str]) -> frozenset[str]:
@@ -68,21 +69,23 @@ def _keys_of(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
-def _element(document: Mapping[str, object], place: Sequence[int | str]) -> tuple[str, list[int | str]]:
-    """The id of the innermost element on the way to the fault, and the rest of the way within it."""
+def _element(document: Mapping[str, object], place: Sequence[int | str]) -> tuple[str, list[str]]:
+    """The id of the innermost element on the way to the fault, and the keys from there on."""
     node: object = document
     name = ""
-    rest: list[int | str] = list(place)
-    for depth, step in enumerate(place):
+    rest: list[str] = []
+    for step in place:
         if isinstance(step, int) and isinstance(node, list) and step < len(node):
             node = node[step]
-            name = _id_of(node, step)
-            rest = [part for part in place[depth + 1 :] if part not in ENTRY_TYPES]
-        elif isinstance(node, dict) and step in node:
+            name, rest = (_id_of(node, step), []) if isinstance(node, dict) else (name, rest)
+        elif isinstance(step, str) and isinstance(node, dict) and step in node:
             node = node[step]
+            rest.append(step)
+        elif isinstance(step, str) and step not in ENTRY_TYPES:
+            rest.append(step)
     return name, rest
 
 
-def _id_of(node: object, number: int) -> str:
-    given = node.get("id") if isinstance(node, dict) else None
+def _id_of(node: Mapping[str, object], number: int) -> str:
+    given = node.get("id")
     return given if isinstance(given, str) and given.isprintable() else f"number {number + 1}"

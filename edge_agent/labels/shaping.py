@@ -16,6 +16,7 @@ from edge_agent.labels.characters import clusters, code_point
 from edge_agent.labels.faces import (
     BANGLA_SCRIPT,
     BLACK_FROM,
+    BOLD,
     DEBIAN_FONTS,
     EM,
     LATIN_SCRIPT,
@@ -26,7 +27,7 @@ from edge_agent.labels.faces import (
 )
 from edge_agent.sdk.errors import ConfigError
 
-MAX_WORDS = 1024  # shaped words remembered: the fixed words of ten templates and those of the last labels
+MAX_LINES = 512  # shaped texts remembered: the fixed texts of ten templates and those of the last labels
 MISSING_GLYPH = 0  # every font draws the box of an unknown character as its first glyph
 SPACE_EM = 260  # of 1000: the space of all four Noto faces
 MAX_LINE_EM = 4  # the tallest honest line is 1.5 em; a pile of combining marks would cost a second to draw
@@ -42,7 +43,7 @@ class MissingGlyphError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """One glyph: its face, its number, and its place from the pen in thousandths of the em (up is positive)."""
+    """One glyph: its face, its number, its place from the pen in thousandths of the em (up is positive)."""
 
     face: int
     number: int
@@ -99,19 +100,29 @@ class Fonts:
 
     def __init__(self, files: FontFiles = DEBIAN_FONTS, *, black_from: int = BLACK_FROM) -> None:
         self._faces = Faces(files, black_from=black_from)
-        self._words: dict[tuple[Run, ...], Word] = {}
+        self._lines: dict[tuple[str, str, int], tuple[Word, ...]] = {}
 
-    def words(self, text: str, *, lang: str = "bn", weight: int = REGULAR) -> list[Word]:
+    def words(self, text: str, *, lang: str = "bn", weight: int = REGULAR) -> tuple[Word, ...]:
         """One line's words, scripts told apart over the whole line; raises MissingGlyphError."""
+        key = (text, lang, weight)
+        found = self._lines.get(key)
+        if found is None:
+            found = self._shaped_words(text, lang, weight)
+            if len(self._lines) >= MAX_LINES:
+                self._lines.pop(next(iter(self._lines)))
+            self._lines[key] = found
+        return found
+
+    def _shaped_words(self, text: str, lang: str, weight: int) -> tuple[Word, ...]:
         words: list[Word] = []
         runs: list[Run] = []
         for cluster, script in self._itemised(text, _LEADING_SCRIPT[lang]):
             if cluster != " ":
                 _extend(runs, self._run(cluster, script, weight))
             elif runs:
-                words.append(self._word(tuple(runs)))
+                words.append(self._shaped(tuple(runs)))
                 runs = []
-        return [*words, self._word(tuple(runs))] if runs else words
+        return (*words, self._shaped(tuple(runs))) if runs else tuple(words)
 
     def draw(self, line: Sequence[Word], size: int, pitch: int) -> Ink | None:
         """The line at `size` dots to the em, for rows of `pitch` bits; None where nothing is inked."""
@@ -128,14 +139,19 @@ class Fonts:
 
     def self_test(self) -> None:
         """Prove that shaping works in both weights; raises ConfigError where a label would be misspelt."""
-        for weight in (400, 700):
-            glyphs = self.words(GOLDEN_CONJUNCT, weight=weight)[0].glyphs
-            if len(glyphs) != 1:
+        for weight in (REGULAR, BOLD):
+            if not self._joins(weight):
                 raise ConfigError(
                     "fonts.unshaped",
                     f"the Bangla font of weight {weight} does not join conjuncts",
                     hint="install the package fonts-noto-core",
                 )
+
+    def _joins(self, weight: int) -> bool:
+        try:
+            return len(self.words(GOLDEN_CONJUNCT, weight=weight)[0].glyphs) == 1
+        except MissingGlyphError:
+            return False
 
     def _itemised(self, text: str, leading: str) -> Iterator[tuple[str, str]]:
         """Clusters with their script; what has none takes it from before, at the start from behind."""
@@ -152,14 +168,6 @@ class Fonts:
             missing = next((c for c in cluster if self._faces.choose(c, script, weight) is None), cluster[0])
             raise MissingGlyphError(f"holds {code_point(missing)}, which no font has")
         return Run(script, face, cluster)
-
-    def _word(self, runs: tuple[Run, ...]) -> Word:
-        found = self._words.get(runs)
-        if found is None:
-            if len(self._words) >= MAX_WORDS:
-                self._words.pop(next(iter(self._words)))
-            found = self._words[runs] = self._shaped(runs)
-        return found
 
     def _shaped(self, runs: tuple[Run, ...]) -> Word:
         import uharfbuzz  # loaded by now: a face was opened before

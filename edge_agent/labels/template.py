@@ -23,7 +23,7 @@ from edge_agent.labels.page import MAX_PNG_BYTES, from_png
 from edge_agent.labels.phrases import nearest
 from edge_agent.labels.placing import Template, flattened
 from edge_agent.labels.refusals import refusal, refused
-from edge_agent.sdk.errors import CommandError, ConfigError
+from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
 
 __all__ = ["Template", "find_template", "load_template", "parse_template", "sample_data", "shipped_names"]

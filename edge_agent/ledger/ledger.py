@@ -151,6 +151,10 @@ class Ledger:
             return 0
         return max(0, int(time.time()) - waiting[0].at.utc_ms // 1000)
 
+    async def ping(self) -> None:
+        """Returns when the ledger's thread has answered."""
+        await self._worker.read(lambda _: None)
+
     async def close(self) -> None:
         """Finish what waits and close the file."""
         await self._worker.close()

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from edge_agent.sdk.values import ClockQuality, Stamp
 
-SETTLE_ROUNDS = 20  # loop turns after each manual tick: the longest chain of awaits in a driver is under 10
+SETTLE_ROUNDS = 60  # loop turns after each manual tick: a driver's longest exchange with its device takes about 25
 
 
 ResultT = TypeVar("ResultT")

@@ -28,12 +28,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SerialSettings:
-    """Line settings of a serial port: baud, data bits 7 or 8, parity N, E or O, stop bits 1 or 2."""
+    """Line settings of a serial port: baud, data bits 7 or 8, parity N, E or O, stop bits 1 or 2.
+
+    `flow` is none, rtscts or xonxoff. DTR and RTS stay low unless asked for: their edges reset some scales,
+    while some scanners take their power from them.
+    """
 
     baud: int = 9600
     bits: int = 8
     parity: str = "N"
     stop: int = 1
+    flow: str = "none"
+    dtr: bool = False
+    rts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import random
 import tomllib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,11 @@ NOISE = bytes([0x00, 0xFF, 0x7F, 0x55])  # none of it starts or ends a frame of 
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """One recorded or printed example: bytes as received, and what the last value must show."""
+    """One recorded or printed example: bytes as received, and what the last value must show.
+
+    `options` are the driver's settings that the example needs, `asked` the numbers of the questions it answers
+    (printers), `noise` what may come before it on the line and must not change it.
+    """
 
     id: str
     chunks: tuple[bytes, ...]
@@ -32,6 +36,9 @@ class Golden:
     unit: str
     basis: str
     source: str
+    options: dict[str, Any] = field(default_factory=dict)
+    asked: tuple[int, ...] = ()
+    noise: bytes = NOISE
 
     @property
     def whole(self) -> bytes:
@@ -39,7 +46,10 @@ class Golden:
 
 
 def load_golden(path: Path) -> list[Golden]:
-    """Read a golden-frame file: `[[frame]]` tables with id, hex (list), expect, basis and source."""
+    """Read a golden-frame file: `[[frame]]` tables with id, hex (list), expect, basis and source.
+
+    `source` and `noise` may also stand once at the head of the file, for all frames.
+    """
     document = tomllib.loads(path.read_text(encoding="utf-8"))
     return [
         Golden(
@@ -50,6 +60,9 @@ def load_golden(path: Path) -> list[Golden]:
             unit=frame.get("unit", ""),
             basis=frame["basis"],
             source=frame.get("source", document.get("source", "")),
+            options=frame.get("options", {}),
+            asked=tuple(frame.get("asked", ())),
+            noise=bytes.fromhex(frame.get("noise", document.get("noise", NOISE.hex()))),
         )
         for frame in document["frame"]
     ]

@@ -6,30 +6,25 @@ Must not know: where in the file the table stands, or what any driver does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+from edge_agent.links.open import KINDS, parse_url
 from edge_agent.registry import Registry
-from edge_agent.sdk.driver import DriverSpec, Kind, Option, Options
+from edge_agent.sdk.driver import DriverSpec, Kind, Option, Options, SerialSettings
 from edge_agent.sdk.errors import ConfigError
 from edge_agent.sdk.values import UNITS
 from edge_agent.settings.model import MAX_DEVICES, Device
 from edge_agent.settings.positions import KeyPath
 from edge_agent.settings.problems import Finding, nearest, one_of, shown_text, shown_value
 
-LINE_KEYS = ("baud", "bits", "parity", "stop")
+LINE_KEYS = tuple(SerialSettings.__dataclass_fields__)  # they bear the same names in the settings
 TYPE_WORDS: Mapping[type, str] = {
     str: "text in quotes",
     int: "a whole number",
     bool: "true or false",
     Decimal: "a number",
 }
-PORT_WORDS = {
-    "serial": "serial: and the path of the port, best one under /dev/serial/by-id/",
-    "tcp": "tcp:host:port",
-}
-_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([1-9][0-9]{0,4})", re.ASCII)
 
 Table = dict[str, object]
 
@@ -39,10 +34,10 @@ def options_of(spec: DriverSpec) -> tuple[Option, ...]:
     own = {option.name for option in spec.options}
     implied = []
     if spec.dialects and "dialect" not in own:
-        words = "Dialect of the protocol that the device speaks."
+        words = "the dialect of the protocol that the device speaks"
         implied.append(Option("dialect", spec.dialects[0], words, choices=spec.dialects))
     if needs_unit(spec) and "unit" not in own:
-        words = "Unit of the weights, as the scale's display shows it; the protocol does not send it."
+        words = "the unit that the scale shows; the protocol does not send it"
         implied.append(Option("unit", "kg", words, choices=tuple(sorted(UNITS))))
     return (*spec.options, *implied)
 
@@ -152,27 +147,25 @@ def _check_port(path: KeyPath, table: Table, spec: DriverSpec) -> Iterator[Findi
     port = table.get("port")
     if not isinstance(port, str):
         return
-    scheme, colon, rest = port.partition(":")
+    scheme, colon, _ = port.partition(":")
     if not colon or scheme not in spec.transports:
         schemes = sorted(f"{transport}:" for transport in spec.transports)
         words = f"{one_of(schemes)} and what is connected there"
         near = nearest(f"{scheme}:", schemes)
         yield Finding((*path, "port"), f"{shown_text(port)} is no port of {spec.name}", words, near)
-    elif not _is_address(scheme, rest):
-        words = PORT_WORDS.get(scheme, f"{scheme}: and the device, without blanks")
-        yield Finding((*path, "port"), f"{shown_text(port)} is no {scheme} port", words)
+    else:
+        yield from _check_address((*path, "port"), port)
     if scheme in spec.transports - {"serial"}:
         for key in table.keys() & set(LINE_KEYS):
             yield Finding((*path, key), "is only for serial: ports", at_key=True)
 
 
-def _is_address(scheme: str, rest: str) -> bool:
-    if scheme == "serial":
-        return rest.startswith("/") and rest.isprintable() and ".." not in rest and not rest.endswith("/")
-    if scheme == "tcp":
-        found = _HOST_AND_PORT.fullmatch(rest)
-        return found is not None and int(found[1]) <= 65535
-    return bool(rest) and rest.isprintable() and " " not in rest
+def _check_address(path: KeyPath, port: str) -> Iterator[Finding]:
+    try:
+        parse_url(port)
+    except ConfigError as error:
+        kind = KINDS.get(port.partition(":")[0])
+        yield Finding(path, error.message, kind.example if kind else error.hint)
 
 
 def _used_twice(document: Table, key: str) -> Iterator[Finding]:

@@ -25,12 +25,12 @@ from edge_agent.settings.model import SCHEMA, Settings
 from edge_agent.settings.positions import MAX_DEPTH, KeyPath, Place, Positions, place_of
 from edge_agent.settings.problems import Finding, Problem, shown_path
 
-DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
 MAX_BYTES = 256 * 1024  # fifty times the commented example; more is another file
 MAX_PROBLEMS = 50  # two screens; after mending those the next check shows the rest
 MAX_DIGITS = 18  # TOML promises 64-bit numbers; longer ones are slow to print and never meant
 
 _TOML_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
+_TWICE = re.compile("Cannot (overwrite|declare|mutate|redefine)|Duplicate")
 _HUGE_NUMBER = re.compile(r"[0-9][0-9_]{99}|[eE][+-]?[0-9_]{10}")
 
 
@@ -81,12 +81,16 @@ def check(data: bytes, file: str, drivers: Registry) -> Checked:
 
 
 def _read(path: Path) -> bytes:
-    """The file, at most one byte more than is allowed; never waits on what is no regular file."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123  # from a descriptor, so that nothing changes between
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    """The file, at most one byte more than is allowed."""
+    with open(path, "rb", opener=_without_waiting) as file:  # Path.open takes no opener
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError("it is no regular file")
         return file.read(MAX_BYTES + 1)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opening a pipe would wait for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _parse(text: str, file: str) -> Table | Problem:
@@ -105,7 +109,9 @@ def _toml_place(text: str, message: str) -> tuple[Place, str]:
     found = _TOML_PLACE.match(message)
     if found is None:
         return Place(), message
-    what = found[1][:1].lower() + found[1][1:]
+    what = (
+        "this key or table is given twice" if _TWICE.match(found[1]) else found[1][:1].lower() + found[1][1:]
+    )
     if found[2] is None:
         return place_of(text, len(text)), f"{what}; the file ends too early"
     return Place(int(found[2]), int(found[3])), what
@@ -120,7 +126,8 @@ def _check_document(document: Table, file: str, positions: Positions, drivers: R
         settings = Settings.model_validate(_with_port(filled))
     except ValidationError as refused:
         errors = refused.errors(include_url=False)
-        return _failed(file, positions, [*findings, *map(explain, errors)])
+        findings += map(explain, errors[:MAX_PROBLEMS])
+        return _failed(file, positions, findings, unsaid=len(errors[MAX_PROBLEMS:]))
     return _failed(file, positions, findings) if findings else Checked(settings)
 
 
@@ -165,14 +172,13 @@ def _with_port(document: Table) -> Table:
     return {**document, "uplink": {**uplink, "port": 1883}}
 
 
-def _failed(file: str, positions: Positions, findings: Iterable[Finding]) -> Checked:
+def _failed(file: str, positions: Positions, findings: Iterable[Finding], *, unsaid: int = 0) -> Checked:
     problems = sorted(_problem(file, positions, finding) for finding in findings)
-    kept = problems[:MAX_PROBLEMS]
-    if len(problems) > MAX_PROBLEMS:
-        kept.append(
-            Problem(file, problems[MAX_PROBLEMS].place, "", f"and {len(problems) - MAX_PROBLEMS} more")
-        )
-    return Checked(None, tuple(kept))
+    unsaid += len(problems[MAX_PROBLEMS:])
+    if unsaid:
+        last = problems[MAX_PROBLEMS:][:1] or problems[-1:]
+        problems[MAX_PROBLEMS:] = [Problem(file, last[0].place, "", f"and {unsaid} more problems")]
+    return Checked(None, tuple(problems))
 
 
 def _problem(file: str, positions: Positions, finding: Finding) -> Problem:

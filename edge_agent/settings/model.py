@@ -7,14 +7,13 @@ Frozen; a key that is not named here is refused. A device's further keys are the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from edge_agent.sdk.driver import OptionValue, SerialSettings
+from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
 from edge_agent.settings.values import (
     BOOTH_ID,
     DEVICE_ID,
@@ -26,13 +25,14 @@ from edge_agent.settings.values import (
     DecimalSetting,
     ShownText,
     SocketPath,
+    Whole,
     rule,
 )
 
 SCHEMA = 1  # raised when an old file would be read wrongly
 MAX_DEVICES = 8  # of one role; a counter has one or two, and each costs a task and a port
 
-BaudRate = Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+BaudRate = Annotated[Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200], Whole]
 Policy = Literal["refuse", "flag"]
 
 
@@ -140,27 +140,37 @@ class Device(BaseModel):
     baud: BaudRate | None = Field(
         default=None, description="Bits per second of a serial port; the driver's usual rate if not given."
     )
-    bits: Literal[7, 8] | None = Field(default=None, description="Data bits of a serial port, 7 or 8.")
+    bits: Annotated[Literal[7, 8], Whole] | None = Field(
+        default=None, description="Data bits of a serial port, 7 or 8."
+    )
     parity: Literal["N", "E", "O"] | None = Field(
         default=None, description="Parity of a serial port: N none, E even, O odd."
     )
-    stop: Literal[1, 2] | None = Field(default=None, description="Stop bits of a serial port, 1 or 2.")
+    stop: Annotated[Literal[1, 2], Whole] | None = Field(
+        default=None, description="Stop bits of a serial port, 1 or 2."
+    )
+
+    flow: Literal["none", "rtscts", "xonxoff"] | None = Field(
+        default=None,
+        description="Who holds back whom on a serial port: none, the RTS/CTS wires, or XON/XOFF.",
+    )
+    dtr: bool | None = Field(
+        default=None, description="Whether the DTR wire is raised; some scanners take their power from it."
+    )
+    rts: bool | None = Field(
+        default=None, description="Whether the RTS wire is raised; some scanners take their power from it."
+    )
 
     @property
-    def options(self) -> Mapping[str, OptionValue]:
-        """The driver's options, those left out included."""
-        return self.__pydantic_extra__
+    def driver_options(self) -> Options:
+        """The driver's options with their defaults, as `edge_agent.settings.load` has checked them."""
+        return Options(tuple(Option(name, value, "") for name, value in self.__pydantic_extra__.items()))
 
     @property
     def line(self) -> SerialSettings:
         """The serial settings; those left out are the usual 9600 8N1."""
-        usual = SerialSettings()
-        return SerialSettings(
-            self.baud or usual.baud,
-            self.bits or usual.bits,
-            self.parity or usual.parity,
-            self.stop or usual.stop,
-        )
+        given = {name: getattr(self, name) for name in SerialSettings.__dataclass_fields__}
+        return SerialSettings(**{name: value for name, value in given.items() if value is not None})
 
 
 class Tls(Strict):
@@ -267,7 +277,9 @@ Devices = Annotated[tuple[Device, ...], Field(strict=False, max_length=MAX_DEVIC
 class Settings(Strict):
     """Everything that one booth is told."""
 
-    version: Literal[1] = Field(alias="schema", description="Version of this file's format: 1.")
+    version: Annotated[Literal[1], Whole] = Field(
+        alias="schema", description="Version of this file's format: 1."
+    )
     booth: Booth = Field(description="Which booth this is.")
     state: State = Field(default=State(), description="Where the agent keeps what must outlive it.")
     counter: Counter = Field(default=Counter(), description="How the booth works with parcels.")

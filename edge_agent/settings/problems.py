@@ -15,7 +15,7 @@ from typing import NamedTuple
 from edge_agent.settings.positions import KeyPath, Place
 
 SHOWN_CHARACTERS = 60  # enough to recognise a value; a message stays on one line of a terminal
-SHOWN_CHOICES = 12  # more names than this are a list to look up, not to read
+SHOWN_CHOICES = 16  # all keys of one table; more names than this are a list to look up, not to read
 COMPARED_CHARACTERS = 64  # no key or word of ours is longer; comparing costs the square of the length
 LIKENESS = 0.6  # difflib's own threshold: "nmae" finds "name", "xyz" finds nothing
 

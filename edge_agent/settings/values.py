@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 DECIMALS = 6  # a milligram in kilograms; a finer setting is a mistake
+MAX_ADJUSTED = 8  # below a thousand million; no bound of ours is higher, and 1E+999999 is slow to print
 PATH_BYTES = 200  # far beyond any path of ours; the kernel's own limit is 4096
 SOCKET_PATH_BYTES = 107  # the kernel's sun_path holds 108 bytes with its end
 
@@ -69,8 +70,15 @@ def to_decimal(value: object) -> Decimal:
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
         raise expected(words)
-    if len(value.as_tuple().digits) > 18 or int(value.as_tuple().exponent) < -DECIMALS:
+    if value.adjusted() > MAX_ADJUSTED or int(value.as_tuple().exponent) < -DECIMALS:
         raise expected(words)
+    return Decimal(format(value, "f"))
+
+
+def to_whole(value: object) -> int:
+    """A whole number; a choice of numbers would otherwise take true for 1."""
+    if type(value) is not int:
+        raise expected("a whole number")
     return value
 
 
@@ -92,6 +100,7 @@ def to_socket_path(value: object) -> Path:
     return path
 
 
+Whole = BeforeValidator(to_whole)
 DecimalSetting = Annotated[Decimal, BeforeValidator(to_decimal)]
 AbsolutePath = Annotated[Path, BeforeValidator(to_path)]
 SocketPath = Annotated[Path, BeforeValidator(to_socket_path)]

@@ -27,8 +27,6 @@ from edge_agent.sdk.errors import LinkError
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 5.0  # name, TCP and TLS; the thread that connects is busy no longer than this
-CONNACK_TIMEOUT_S = 10.0  # a broker that accepts TCP and says nothing
 SESSION_EXPIRY_S = 3600  # only shortens command delay; correctness does not need it
 RECEIVE_MAXIMUM = 16  # commands that may be under way to us at once
 WILL_DELAY_S = 10  # a short dip of the link is no outage
@@ -83,8 +81,10 @@ class Handler(Protocol):
 class Connection:
     """One connection's life. All but `connect` happens on the loop."""
 
-    def __init__(self, broker: Broker, handler: Handler, version: int) -> None:
+    def __init__(self, broker: Broker, handler: Handler, version: int, patience_s: float) -> None:
+        """`patience_s` bounds the way to TCP and TLS, and again the way to an answer."""
         self._broker = broker
+        self._patience_s = patience_s
         self._handler = handler
         self._version = version
         self._loop = asyncio.get_running_loop()
@@ -110,7 +110,7 @@ class Connection:
             reconnect_on_failure=False,
         )
         client.suppress_exceptions = True
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.connect_timeout = self._patience_s
         client.max_inflight_messages_set(0)  # the publisher owns the window
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -139,7 +139,7 @@ class Connection:
             raise LinkError("uplink.unreachable", _plain(error), device="uplink") from error
         self._adopt()
         try:
-            async with asyncio.timeout(CONNACK_TIMEOUT_S):
+            async with asyncio.timeout(self._patience_s):
                 up = await self._ready
         except TimeoutError:
             raise LinkError("uplink.silent", "the broker does not answer", device="uplink") from None
@@ -205,7 +205,7 @@ class Connection:
         self._release()
         self._client.on_disconnect = None
         if self._connecting is not None and not self._connecting.done():
-            await asyncio.wait({self._connecting}, timeout=2 * CONNECT_TIMEOUT_S)
+            await asyncio.wait({self._connecting}, timeout=2 * self._patience_s)
         sock = self._client.socket()
         if sock is not None:
             sock.close()

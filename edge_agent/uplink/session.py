@@ -12,6 +12,8 @@ from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import LinkError
 from edge_agent.uplink.connection import Broker, Connection, Handler
 
+PATIENCE_FIRST_S = 4.0  # for a broker that is there; a dead address costs no more
+PATIENCE_CAP_S = 30.0  # a link of 3 s round trip needs some 15 s for TCP, TLS and CONNACK
 RETRY_FIRST_S = 0.5
 RETRY_CAP_S = 15.0
 RETRY_PER_OUTAGE = 1 / 30  # after a minute's outage try every 2 s, after eight minutes every 15 s
@@ -30,6 +32,7 @@ class Session:
         self._clock = clock
         self._random = random.Random(seed)  # noqa: S311 - spreads reconnects, guards nothing
         self._link: Connection | None = None
+        self._patience_s = PATIENCE_FIRST_S
         self._version = 4 if broker.protocol == "3.1.1" else 5
 
     @property
@@ -73,18 +76,21 @@ class Session:
         return ceiling * self._random.uniform(0.5, 1.0)
 
     async def _attempt(self) -> bool:
-        link = Connection(self._broker, self._handler, self._version)
+        link = Connection(self._broker, self._handler, self._version, self._patience_s)
         try:
             await link.open()
         except LinkError as error:
             if link.refused_version and self._broker.protocol == "auto":
                 self._version = 4
+            if error.code == "uplink.silent":
+                self._patience_s = min(PATIENCE_CAP_S, self._patience_s * 2)
             await link.close()
             self._handler.went_down(str(error))
             return False
         except asyncio.CancelledError:
             await link.close()
             raise
+        self._patience_s = PATIENCE_FIRST_S if self._patience_s < PATIENCE_CAP_S else self._patience_s
         self._link = link
         return True
 

@@ -14,6 +14,7 @@ from edge_agent.sdk.errors import ProtocolError
 from simulators.broker.faults import PubackFate
 from simulators.broker.session import WINDOW_LIMIT, Session
 from simulators.broker.shared import Shared
+from simulators.broker.terms import refusal_of, terms
 from simulators.mqtt.codec import PACKET_LIMIT
 from simulators.mqtt.packets import (
     Connack,
@@ -31,11 +32,8 @@ from simulators.mqtt.packets import (
     Version,
     Will,
 )
-from simulators.mqtt.properties import Properties
 from simulators.mqtt.reasons import FAILURE, Reason, connack_311, reason_of
-from simulators.mqtt.topics import is_topic
 
-CLIENT_ID_LIMIT = 128  # booth ids have 24 characters; a longer name only fattens every log line
 RECEIVE_MAXIMUM = 0xFFFF  # what holds where no Receive Maximum was named
 _SUBACK_FAILURE_311 = 0x80
 
@@ -136,13 +134,14 @@ class Conversation:
         if faults.no_connack:
             self.mute = True
             return
-        refusal = faults.connack_reason or _refusal(packet)
+        refusal = faults.connack_reason or refusal_of(packet)
         if refusal:
             self._refuse(refusal)
         else:
             self._admit(packet)
 
     def _admit(self, connect: Connect) -> None:
+        faults = self._shared.faults
         assigned = None
         if not connect.client_id:
             assigned = f"auto-{secrets.token_hex(8)}"
@@ -156,20 +155,10 @@ class Conversation:
         self._will = connect.will
         self._packet_limit = connect.properties.maximum_packet_size or PACKET_LIMIT
         self.window = min(connect.properties.receive_maximum or RECEIVE_MAXIMUM, WINDOW_LIMIT)
-        self._receive_maximum = self._shared.faults.receive_maximum or RECEIVE_MAXIMUM
-        self._send(Connack(0, admission.present, self._terms(assigned)))
+        self._receive_maximum = faults.receive_maximum or RECEIVE_MAXIMUM
+        self._send(Connack(0, admission.present, terms(faults, assigned)))
         self._wire.keep_alive(connect.keep_alive_s)
         admission.session.attach(self)
-
-    def _terms(self, assigned: str | None) -> Properties:
-        """What the client may do; read by MQTT 5 clients only."""
-        faults = self._shared.faults
-        return Properties(
-            assigned_client_id=assigned,
-            maximum_qos=1,
-            receive_maximum=faults.receive_maximum,
-            maximum_packet_size=faults.maximum_packet_size or PACKET_LIMIT,
-        )
 
     def _refuse(self, reason: int) -> None:
         code = reason if self._version is Version.V5 else connack_311(reason)
@@ -285,18 +274,3 @@ class Conversation:
 
     def _send(self, packet: Packet) -> None:
         self._wire.send(packet, self._version, PACKET_LIMIT)
-
-
-def _refusal(connect: Connect) -> Reason | None:
-    """Why a CONNECT cannot be taken."""
-    if len(connect.client_id) > CLIENT_ID_LIMIT:
-        return Reason.CLIENT_IDENTIFIER_NOT_VALID
-    if not connect.client_id and connect.version is Version.V311 and not connect.clean_start:
-        return Reason.CLIENT_IDENTIFIER_NOT_VALID
-    if connect.properties.authentication_method is not None:
-        return Reason.BAD_USER_NAME_OR_PASSWORD
-    if connect.will is not None and connect.will.qos > 1:
-        return Reason.QOS_NOT_SUPPORTED
-    if connect.will is not None and not is_topic(connect.will.topic):
-        return Reason.TOPIC_NAME_INVALID
-    return None

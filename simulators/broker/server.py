@@ -103,7 +103,7 @@ class Broker:
             connection.abort()
 
     async def cut(self, for_s: float | None = None) -> None:
-        """The network is gone: every connection breaks, new ones are refused; back after `for_s` or `heal`."""
+        """The network is gone: connections break, new ones are refused; back after `for_s` or with `heal`."""
         await self._cancel_healing()
         if self._server is not None:
             self._close_doors()

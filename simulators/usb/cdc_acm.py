@@ -55,6 +55,10 @@ class CdcAcm:
             )
         )
 
+    def abandoned(self, endpoint: int) -> None:
+        if endpoint == DATA_IN & 0x0F:
+            self.pipe.hung_up()
+
     def attached(self, news: Callable[[], None]) -> None:
         self.pipe.on_news(news)
 
@@ -77,6 +81,7 @@ class CdcAcm:
     def read(self, endpoint: int, room: int) -> Answer:
         if endpoint != DATA_IN & 0x0F:
             return Handshake.NAK
+        self.pipe.opened()
         data = self.pipe.take(room)
         return self.line.to_host(data) if data else Handshake.NAK
 
@@ -93,8 +98,4 @@ class CdcAcm:
 
     def _set_lines(self, lines: int) -> bytes:
         self.line.dtr, self.line.rts = bool(lines & 1), bool(lines & 2)
-        if self.line.dtr:
-            self.pipe.opened()
-        else:
-            self.pipe.hung_up()
         return b""

@@ -74,6 +74,9 @@ class Function(Protocol):
     def write(self, endpoint: int, data: bytes, /) -> Handshake:
         """What the host sent."""
 
+    def abandoned(self, endpoint: int, /) -> None:
+        """The host took back the last transfer that waited for data: the program there closed the port."""
+
     def attached(self, news: Callable[[], None]) -> None:
         """Plugged in: `news` has waiting transfers tried again."""
 
@@ -129,8 +132,7 @@ class UsbDevice:
     def handle(self, urb: Submit | Unlink) -> None:
         """Serve one URB, or have it wait."""
         if isinstance(urb, Unlink):
-            status = -errno.ECONNRESET if self._waiting.pop(urb.victim, None) else 0
-            self._answer(unlink_result(urb.number, status))
+            self._take_back(urb)
         elif not self._serve(urb):
             self._wait(urb)
 
@@ -139,6 +141,14 @@ class UsbDevice:
         for urb in tuple(self._waiting.values()):
             if self._serve(urb):
                 self._waiting.pop(urb.number, None)
+
+    def _take_back(self, urb: Unlink) -> None:
+        victim = self._waiting.pop(urb.victim, None)
+        self._answer(unlink_result(urb.number, -errno.ECONNRESET if victim else 0))
+        if victim is None or not victim.to_host or victim.endpoint == 0:
+            return
+        if not any(other.to_host and other.endpoint == victim.endpoint for other in self._waiting.values()):
+            self.function.abandoned(victim.endpoint)
 
     def _wait(self, urb: Submit) -> None:
         if len(self._waiting) < MAX_WAITING:

@@ -55,6 +55,10 @@ class Ftdi:
             + descriptors.endpoint(DATA_OUT, descriptors.BULK)
         )
 
+    def abandoned(self, endpoint: int) -> None:
+        if endpoint == DATA_IN & 0x0F:
+            self.pipe.hung_up()
+
     def attached(self, news: Callable[[], None]) -> None:
         self.pipe.on_news(news)
 
@@ -83,6 +87,7 @@ class Ftdi:
     def read(self, endpoint: int, room: int) -> Answer:
         if endpoint != DATA_IN & 0x0F:
             return Handshake.STALL
+        self.pipe.opened()
         packets = max(1, room // PACKET_BYTES)
         data = self.line.to_host(self.pipe.take(packets * PAYLOAD_BYTES))
         return b"".join(_packets(data)) if data else Handshake.NAK
@@ -108,10 +113,6 @@ class Ftdi:
             self.line.dtr = bool(value & 1)
         if value & 0x0200:
             self.line.rts = bool(value & 2)
-        if self.line.dtr:
-            self.pipe.opened()
-        else:
-            self.pipe.hung_up()
 
     def _set_data(self, value: int) -> Answer:
         parity, stop = value >> 8 & 7, value >> 11 & 3

@@ -58,6 +58,9 @@ class HidFunction:
             + descriptors.endpoint(REPORT_IN, descriptors.INTERRUPT, poll_ms=self._poll_ms)
         )
 
+    def abandoned(self, _endpoint: int) -> None:
+        """Nothing: reports wait for the next program that opens the node, as in a real device."""
+
     def attached(self, news: Callable[[], None]) -> None:
         self._present = True
         self._news = news

@@ -40,7 +40,7 @@ class Pipe:
         self._news = news
 
     def opened(self) -> None:
-        """The host opened the port."""
+        """The host asks for data: a program has the port open. DTR would not tell: many leave it low."""
         self._open = True
 
     def hung_up(self) -> None:

@@ -58,6 +58,9 @@ class UsbPrinter:
             + descriptors.endpoint(DATA_IN, descriptors.BULK)
         )
 
+    def abandoned(self, _endpoint: int) -> None:
+        """Nothing: a printer does not know whether a program has its node open."""
+
     def attached(self, news: Callable[[], None]) -> None:
         self.pipe.on_news(news)
         self.pipe.opened()

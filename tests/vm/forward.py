@@ -16,7 +16,11 @@ PIECE_BYTES = 65536
 
 def main() -> None:
     guest = socket.socket(fileno=os.dup(0))
-    with guest, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as host:
+    with (
+        guest,
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as host,
+    ):
         ends = {guest: host, host: guest}
         while ends:
             for readable in select.select(list(ends), [], [])[0]:

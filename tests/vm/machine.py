@@ -127,6 +127,15 @@ class Machine:
             if "return" in answer:
                 return answer["return"]
 
+    def resume(self) -> None:
+        """Have a woken guest run, once its state is loaded."""
+        deadline = time.monotonic() + QMP_S
+        while self.control("query-status")["status"] == "inmigrate":
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the state could not be loaded: {self.log()}")
+            time.sleep(0.02)
+        self.control("cont")
+
     def save_state(self, file: Path) -> None:
         """Stop the guest and write its memory and devices; it cannot go on afterwards."""
         self.control("stop")

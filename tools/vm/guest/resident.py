@@ -11,6 +11,7 @@ emulation they take seconds; each child inherits them.
 
 import asyncio
 import contextlib
+import ctypes
 import faulthandler
 import importlib
 import inspect
@@ -26,13 +27,16 @@ import traceback
 PORT = "/dev/virtio-ports/edge.resident"
 WARM = (
     "argparse ctypes email.message evdev glob http.client importlib.metadata json logging paho.mqtt.client "
-    "paho.mqtt.packettypes PIL.Image pydantic escpos.escpos segno serial serial.tools.list_ports sqlite3 "
+    "paho.mqtt.packettypes PIL.Image pydantic pytest escpos.escpos segno serial serial.tools.list_ports sqlite3 "
     "subprocess tomllib uharfbuzz usb.core usb.util usb.backend.libusb1 uuid"
 )
 OUTPUT_LIMIT = 256 * 1024  # the end of it: what a person reads of a failed test
 LOCALS_LIMIT = 400  # characters of each value that a failed assertion shows
 STACK_WAIT_S = 5.0  # for the stacks of a function that hangs, before it is killed
 READY = "RESIDENT-READY"
+KERNEL_CONSOLE_LEVEL = 8  # the action of syslog(2) that sets it
+MOUNT_READ_ONLY = 1
+MOUNT_OPTIONS = b"trans=virtio,version=9p2000.L,cache=loose,msize=524288"
 
 
 def main():
@@ -79,11 +83,24 @@ def answer(port, line):
 def perform(request):
     if request["do"] == "hello":
         return {"value": request["id"]}
+    if request["do"] == "settle":
+        return {"value": settle(**request["arguments"])}
     with tempfile.TemporaryFile(dir="/run") as output:
         result = in_child(request, output)
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - OUTPUT_LIMIT))
         return {**result, "output": output.read().decode("utf-8", "replace")}
+
+
+def settle(now_s, share):
+    """After waking up: the right time, kernel messages to the console, the host's folder in its place."""
+    time.clock_settime(time.CLOCK_REALTIME, now_s)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.klogctl(KERNEL_CONSOLE_LEVEL, None, 7)
+    where = f"/{share}".encode()
+    if libc.mount(share.encode(), where, b"9p", MOUNT_READ_ONLY, MOUNT_OPTIONS):
+        return os.strerror(ctypes.get_errno())
+    return ""
 
 
 def in_child(request, output):

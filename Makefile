@@ -1,0 +1,43 @@
+# The project's commands. Each sets the machine up first if that is needed (tools/setup.sh).
+.PHONY: help setup demo test check format lint types contracts unit bench vm-test clean
+
+PY := .venv/bin/python
+ARGS ?=
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup:  ## install what is missing on this machine
+	@tools/setup.sh
+
+demo: setup  ## the whole booth on simulators; ARGS="--seconds 60" ends by itself
+	@.venv/bin/edge-agent demo $(ARGS)
+
+test: setup check unit  ## everything that is checked at each commit
+
+check: format lint types contracts  ## format, lint, types and direction rules
+
+format:
+	@$(PY) -m ruff format --check --quiet .
+
+lint:
+	@$(PY) -m ruff check --quiet .
+
+types:
+	@$(PY) -m mypy
+
+contracts:
+	@.venv/bin/lint-imports --no-logo
+
+unit:
+	@$(PY) -m pytest $(ARGS)
+
+bench: setup  ## latency, start, idle, throughput, drain beside a bare floor of the same run
+	@$(PY) -m tests.bench $(ARGS)
+
+vm-test: setup  ## the agent on a real kernel with simulated USB devices (QEMU)
+	@tools/vm/setup.sh
+	@$(PY) -m pytest tests/vm -m vm $(ARGS)
+
+clean:  ## remove what was built
+	@rm -rf .venv .work .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,218 @@
+"""ESC/POS label and receipt printers (Epson TM, Xprinter, Rongta and most clones), over any byte link.
+
+Owns: the driver: watching the condition and printing one page; the specification of its options.
+Must not know: bytes (escpos_raster, escpos_status), ports, what is on the page, job queues, reprint marks.
+
+Proof, strongest first: the printer's own report that our id is printed (GS ( H); its in-order answer that it
+has consumed every byte (GS r); that the port took the bytes and the printer reports no fault. Whatever goes
+wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice.
+
+Faults survived: a mute printer, replies that come late or unasked, commands that a clone does not know, a job
+that was cut off in the middle of a band (the next one first fills that band with white).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from drivers.printers import escpos_raster as raster
+from drivers.printers.escpos_conversation import CHUNK_BYTES, CHUNK_WRITE_S, Conversation
+from drivers.printers.escpos_head import head_of
+from drivers.printers.escpos_proof import Proofs
+from drivers.printers.escpos_status import StatusDecoder
+from edge_agent.sdk.driver import Context, DriverSpec, Kind, Option
+from edge_agent.sdk.errors import CommandError, ConfigError, LinkError
+from edge_agent.sdk.values import PrintJob, PrintResult, Proof, Ready
+
+IDLE_S = 10.0  # a printer that pushes its condition needs no more; one that does not is found out in time
+ALERT_S = 1.0  # somebody stands before it, changing the paper
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One job on its way: what the port took of it, and how it ended."""
+
+    job: PrintJob
+    accepted: int = 0
+    proof: Proof = Proof.FAILED
+    reason: str = ""
+
+    def stop(self, reason: str) -> None:
+        """It ends without a proof: harmless before the first byte, uncertain after it."""
+        self.reason = reason
+        self.proof = Proof.UNKNOWN if self.accepted else Proof.FAILED
+
+    def result(self) -> PrintResult:
+        return PrintResult(self.job.job, self.job.attempt, self.proof, self.accepted, self.reason)
+
+
+class EscposPrinter:
+    """One printer: publishes its condition; prints one page at a time."""
+
+    def __init__(self, context: Context) -> None:
+        options = context.options
+        self._options = options
+        self._clock = context.clock
+        self._link = context.link
+        self._sink = context.sink
+        self._talk = Conversation(context)
+        self._proofs = Proofs(context, self._talk)
+        self._wire = asyncio.Lock()
+        self._asks = options.flag("status")
+        self._push = raster.PUSH_STATUS if self._asks and options.flag("asb") else b""
+        self._introduced = not self._asks
+        self._owed = 0
+
+    async def run(self) -> None:
+        """Serve the printer until the link is lost."""
+        head_of(self._options)
+        self._link.discard_input()
+        parts = [asyncio.ensure_future(self._talk.listen())]
+        if self._asks:
+            parts.append(asyncio.ensure_future(self._watch()))
+        else:
+            self._sink.ready()
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    async def print(self, job: PrintJob) -> PrintResult:
+        """Send one page and gather the strongest proof there is; never sends anything twice."""
+        attempt = _Attempt(job)
+        async with self._wire:
+            try:
+                await self._print(attempt)
+            except (CommandError, ConfigError, LinkError) as error:
+                attempt.stop(error.code)
+        return attempt.result()
+
+    # Watching
+
+    async def _watch(self) -> None:
+        while True:
+            async with self._wire:
+                answered = await self._talk.ask_condition()
+                await self._introduce(answered=answered)
+            if answered and self._talk.ready is Ready.YES:
+                await self._talk.wait(lambda: self._talk.ready is not Ready.YES, IDLE_S)
+            else:
+                await self._clock.sleep(ALERT_S)
+
+    async def _introduce(self, *, answered: bool) -> None:
+        """Once it is ready, and again after it was away: learn what it proves, have it push its condition."""
+        if not answered:
+            self._introduced = False
+        elif not self._introduced and self._talk.ready is Ready.YES:
+            await self._proofs.learn()
+            await self._talk.send(self._push)
+            self._introduced = True
+
+    # Printing
+
+    async def _print(self, attempt: _Attempt) -> None:
+        head = head_of(self._options)
+        bands = raster.bands(attempt.job.page, head.dots)
+        end = raster.end_of_page(head.cut if attempt.job.cut else "none", self._options.integer("feed_dots"))
+        reason = await self._refusal()
+        if not reason:
+            reason = await self._stream(attempt, self._segments(bands, end))
+        if reason:
+            attempt.stop(reason)
+        else:
+            attempt.proof, attempt.reason = await self._proofs.gather()
+
+    async def _refusal(self) -> str:
+        """Why nothing can be printed now, asked before the first byte; a mute printer may be tried."""
+        answered = not self._asks or await self._talk.ask_condition()
+        if self._talk.lost:
+            return "link.lost"
+        if not answered and self._talk.ever_answered:
+            return "printer.silent"
+        if obstacle := self._talk.obstacle():
+            return obstacle
+        await self._introduce(answered=answered)
+        await self._talk.send(bytes(self._owed))
+        self._owed = 0
+        return ""
+
+    def _segments(self, bands: Iterator[bytes], end: bytes) -> Iterator[bytes]:
+        yield raster.INITIALISE + self._push
+        yield from bands
+        yield end
+
+    async def _stream(self, attempt: _Attempt, segments: Iterator[bytes]) -> str:
+        """Send the job; gives the reason why it was not sent to its end, or an empty text."""
+        for segment in segments:
+            for at in range(0, len(segment), CHUNK_BYTES):
+                if attempt.accepted and (obstacle := self._talk.obstacle()):
+                    return obstacle
+                self._owed = len(segment) - at
+                await self._send(attempt, segment[at : at + CHUNK_BYTES])
+            self._owed = 0
+        return ""
+
+    async def _send(self, attempt: _Attempt, chunk: bytes) -> None:
+        try:
+            await self._link.write(chunk, CHUNK_WRITE_S)
+        except LinkError as error:
+            attempt.accepted += error.accepted
+            self._owed -= error.accepted
+            raise
+        attempt.accepted += len(chunk)
+        self._owed -= len(chunk)
+
+
+SPEC = DriverSpec(
+    name="escpos",
+    kind=Kind.PRINTER,
+    title="ESC/POS printer (Epson TM, Xprinter, Rongta and most clones)",
+    decoder=StatusDecoder,
+    build=EscposPrinter,
+    transports=frozenset({"serial", "tcp", "usb", "lp"}),
+    options=(
+        Option(
+            "width_dots",
+            576,
+            "printable dots across: 384 on 58 mm paper, 576 on 80 mm",
+            minimum=64,
+            maximum=2048,
+        ),
+        Option(
+            "profile", "default", "python-escpos profile that narrows width and cut to what the model has"
+        ),
+        Option("cut", "partial", "how a page ends", choices=("partial", "full", "none")),
+        Option(
+            "feed_dots",
+            24,
+            "paper fed after the page, before the cut, in dots (8 are 1 mm)",
+            minimum=0,
+            maximum=1000,
+        ),
+        Option("status", True, "the printer answers questions about its condition; off for a one-way link"),
+        Option("asb", True, "let the printer push its condition at each change (GS a)"),
+        Option(
+            "confirm_printed",
+            "auto",
+            "proof by GS ( H that a page is on paper",
+            choices=("auto", "on", "off"),
+        ),
+        Option(
+            "confirm_consumed", "auto", "proof by GS r that all bytes arrived", choices=("auto", "on", "off")
+        ),
+        Option("proof_timeout_s", 30, "how long to wait for that proof", minimum=1, maximum=300),
+    ),
+    sources=(
+        "Epson ESC/POS command reference: DLE EOT, GS a, GS r, GS ( H, GS v 0, GS V, ESC J, ESC @",
+        "Epson TM-T88III programming guide 10.01, page 428 (GS ( H function 48)",
+        "Epson TM-T81 specification, page 82 (GS ( H), GS v 0 row limit",
+    ),
+    capabilities=frozenset({"status", "cut", "proof"}),
+    extra={"device": "drivers.printers.escpos_device:EscposDevice"},
+)

@@ -1,0 +1,95 @@
+"""ESC/POS from the host's side: a page and a job as the bytes that a printer is sent.
+
+Owns: every command byte that we send (device half: escpos_device), banding, and keeping real-time commands
+out of raster data. Must not know: links, status, time. Commands: Epson ESC/POS command reference; GS v 0 in
+bands is what every clone understands.
+
+    ESC @                    1B 40                      modes as after power-on, line buffer empty
+    GS v 0 m xL xH yL yH     1D 76 30 00 …              x bytes wide, y rows of raster follow
+    ESC J n                  1B 4A n                    feed n dots
+    GS V 65|66 n             1D 56 41|42 n              feed to the cutter and n dots on, full or partial cut
+    DLE EOT n                10 04 n                    status n, in real time
+    GS a n                   1D 61 n                    push status at each change
+    GS r 1                   1D 72 01                   paper status, in order
+    GS ( H fn 48             1D 28 48 06 00 30 30 id×4  report the id when all before it is on paper
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from edge_agent.sdk.errors import CommandError
+from edge_agent.sdk.values import Page
+
+INITIALISE = b"\x1b@"
+PAPER_STATUS = b"\x1dr\x01"
+PUSH_STATUS = b"\x1da\x0e"  # offline, error and paper sensor; not the drawer
+CUTS = {"full": 65, "partial": 66}
+
+BAND_ROWS = 256  # clones stumble over taller bands long before the 2,303 rows that Epson allows
+BAND_BYTES = (
+    8_192  # a small clone's receive buffer; also what an interrupted band can leave the parser waiting for
+)
+PAGE_ROWS = 8_000  # one metre at 203 dpi: more on a label printer is a mistake
+FEED_LIMIT = 255  # ESC J and GS V take one byte
+ID_ALPHABET = range(32, 127)  # GS ( H allows these for each of the four bytes of an id
+
+HAZARD = re.compile(rb"\x10[\x04\x05\x14]")  # DLE EOT, DLE ENQ, DLE DC4: executed even inside raster data
+NUDGED = {
+    0x04: 0x0C,
+    0x05: 0x07,
+    0x14: 0x1C,
+}  # one dot beside a black dot becomes black, and the command is gone
+
+
+def bands(page: Page, head_dots: int) -> Iterator[bytes]:
+    """The page as GS v 0 commands. Raises CommandError if it is wider than the head, or absurdly long."""
+    if page.width > head_dots:
+        raise CommandError(
+            "printer.page_too_wide",
+            f"the page is {page.width} dots wide, the head {head_dots}",
+            hint="choose a label for this printer, or set its 'width_dots'",
+        )
+    if page.height > PAGE_ROWS:
+        raise CommandError(
+            "printer.page_too_long", f"the page is {page.height} rows long, {PAGE_ROWS} are allowed"
+        )
+    return _bands(page)
+
+
+def end_of_page(cut: str, feed_dots: int) -> bytes:
+    """Feed and cut; without a cut the paper moves on so that it can be torn off."""
+    if cut in CUTS:
+        return bytes([0x1D, 0x56, CUTS[cut], min(feed_dots, FEED_LIMIT)])
+    steps, rest = divmod(feed_dots, FEED_LIMIT)
+    return b"".join(bytes([0x1B, 0x4A, dots]) for dots in [FEED_LIMIT] * steps + [rest] if dots)
+
+
+def status_question(n: int) -> bytes:
+    """DLE EOT n, n from 1 to 4."""
+    return bytes([0x10, 0x04, n])
+
+
+def process_id(number: int) -> bytes:
+    """Four bytes for GS ( H that grow with the number, and start over after 81,450,625."""
+    size = len(ID_ALPHABET)
+    return bytes(ID_ALPHABET[number // size**place % size] for place in (3, 2, 1, 0))
+
+
+def report_printed(id_: bytes) -> bytes:
+    """GS ( H function 48."""
+    return b"\x1d(H\x06\x0000" + id_
+
+
+def _bands(page: Page) -> Iterator[bytes]:
+    data = HAZARD.sub(_nudge, page.data)
+    rows = max(1, min(BAND_ROWS, BAND_BYTES // page.stride))
+    for top in range(0, page.height, rows):
+        count = min(rows, page.height - top)
+        header = b"\x1dv0\0" + page.stride.to_bytes(2, "little") + count.to_bytes(2, "little")
+        yield header + data[top * page.stride : (top + count) * page.stride]
+
+
+def _nudge(pair: re.Match[bytes]) -> bytes:
+    return bytes([0x10, NUDGED[pair.group()[1]]])

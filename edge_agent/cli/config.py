@@ -1,0 +1,106 @@
+"""`edge-agent config`: check the settings, show what is in force, print their schema.
+
+Owns: the verbs, their output and exit codes (0 ok, 2 the settings cannot be used).
+Must not know: how settings are checked. Imports them only when a verb runs: pydantic is slow to import.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.registry import Registry
+
+if TYPE_CHECKING:
+    from edge_agent.settings import Checked, Settings
+    from edge_agent.settings.problems import Problem
+
+DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
+EXIT_OK = 0
+EXIT_UNUSABLE = 2
+
+
+def register(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],  # it has no public name
+) -> None:
+    """Add `config` and its verbs; each sets `run`, which takes the arguments and gives the exit code."""
+    parser = subparsers.add_parser("config", help="check or show the settings of this booth")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    check = _verb(verbs, "check", "say everything that is wrong with a settings file")
+    check.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    check.set_defaults(run=run_check)
+    show = _verb(verbs, "show", "print the settings in force, defaults included, secrets masked")
+    show.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    show.set_defaults(run=run_show)
+    schema = _verb(verbs, "schema", "print the JSON Schema of the settings, for editors")
+    schema.set_defaults(run=run_schema)
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Check one file."""
+    checked = _check(arguments.file)
+    if checked.settings is None:
+        return _report(checked.problems, as_json=arguments.json)
+    print("[]" if arguments.json else f"{arguments.file}: ok, {_summary(checked.settings)}")
+    return EXIT_OK
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    """Print one file's settings in force."""
+    checked = _check(arguments.file)
+    if checked.settings is None:
+        return _report(checked.problems, as_json=arguments.json)
+    from edge_agent.settings.show import effective, to_toml
+
+    shown = effective(checked.settings)
+    if arguments.json:
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        print(to_toml(shown), end="")
+    return EXIT_OK
+
+
+def run_schema(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # all verbs are called alike
+    """Print the schema."""
+    from edge_agent.settings.schema import schema_text
+
+    print(schema_text(Registry.installed()), end="")
+    return EXIT_OK
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],  # it has no public name
+    name: str,
+    words: str,
+) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=words, description=words)
+    verb.add_argument("--json", action="store_true", help="for programs")
+    return verb
+
+
+def _check(file: Path) -> Checked:
+    from edge_agent.settings import check_file
+
+    return check_file(file, Registry.installed())
+
+
+def _report(problems: Sequence[Problem], *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps([problem.as_json() for problem in problems], indent=2, ensure_ascii=False))
+    else:
+        print(*problems, sep="\n", file=sys.stderr)
+    return EXIT_UNUSABLE
+
+
+def _summary(settings: Settings) -> str:
+    counts = (
+        (len(settings.scanner), "scanner"),
+        (len(settings.scale), "scale"),
+        (len(settings.printer), "printer"),
+    )
+    devices = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts)
+    return f"booth {settings.booth.id} with {devices}"

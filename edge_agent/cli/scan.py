@@ -1,0 +1,91 @@
+"""`edge-agent scan parse`: what a barcode means, or why it is refused, on the desk, without a scanner.
+
+Owns: the verb, and how a meaning is shown. Must not know: any barcode standard.
+
+Exit codes: 0 the barcode is valid, 1 it is refused, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from edge_agent.barcodes.aim import has_identifier
+from edge_agent.barcodes.display import display
+from edge_agent.barcodes.meaning import Meaning, Shown
+from edge_agent.barcodes.parse import KINDS, parse
+
+LONGEST_VALUE_SHOWN = 200  # two lines of a terminal; --json gives all of it
+
+_ERRORS = {
+    "check_digit": "the check digit is wrong: a digit was misread or mistyped",
+    "control_characters": "there are control characters in it",
+    "country": "the country code does not exist",
+    "date": "a date or time in it does not exist",
+    "empty": "there is nothing in it",
+    "format": "a character stands where it may not",
+    "host": "the host name of the address is none",
+    "length": "it is too short or too long",
+    "letters": "there are letters where only digits may be",
+    "missing": "it does not begin with an AIM identifier",
+    "no_match": "it is like none of the couriers' numbers",
+    "no_primary_key": "it is an ordinary web address",
+    "prefix": "the number is not of a book",
+    "qualifier": "an identifier stands in the wrong place of the address",
+    "repeated": "an identifier stands in it twice",
+    "scheme": "it does not begin with https:// or http://",
+    "short": "the AIM identifier is cut off",
+    "too_long": "it is longer than any barcode",
+    "unknown": "the AIM identifier does not exist",
+    "unknown_ai": "a GS1 application identifier does not exist",
+}
+_SHOWN_ABOVE = frozenset(("valid", "type", "error", "warnings"))
+
+
+def register(verbs: Any) -> None:
+    """Add the verb and its one action."""
+    parser = verbs.add_parser("scan", help="what a barcode means")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    action = actions.add_parser("parse", help="what TEXT means, or why it is refused")
+    action.add_argument("--json", action="store_true", help="one JSON object")
+    action.add_argument(
+        "--as", dest="kind", choices=KINDS, metavar="KIND", help=f"the rule to apply: {', '.join(KINDS)}"
+    )
+    action.add_argument("text", metavar="TEXT", help="as scanned; put -- before a text that begins with -")
+    action.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when the barcode is valid, 1 when it is refused."""
+    kind = args.kind or ("aim" if has_identifier(args.text) else None)
+    meaning = parse(args.text, kind)
+    print(json.dumps(meaning.as_dict()) if args.json else _printable("\n".join(lines(meaning))))
+    return 0 if meaning.valid else 1
+
+
+def lines(meaning: Meaning) -> list[str]:
+    """The meaning for a person: the verdict, then a line for each thing known; all of it escaped."""
+    verdict = "valid" if meaning.valid else f"refused, {meaning.error}: {_reason(meaning)}"
+    shown = [f"{meaning.type}: {verdict}"]
+    for name, value in meaning.as_dict().items():
+        if name not in _SHOWN_ABOVE and value is not None:
+            shown.append(f"  {name:<16} {_text(value)}")
+    return shown + [f"  warning          {warning}" for warning in meaning.warnings]
+
+
+def _reason(meaning: Meaning) -> str:
+    return _ERRORS.get(meaning.error or "", "it does not follow the rule")
+
+
+def _text(value: Shown) -> str:
+    if isinstance(value, list):
+        return " ".join(f"({item[0]}){display(item[1])}" for item in value)
+    return display(str(value), LONGEST_VALUE_SHOWN)
+
+
+def _printable(text: str) -> str:
+    """What the terminal cannot show (Bangla on a Latin one) is escaped, not an error."""
+    encoding = sys.stdout.encoding or "ascii"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

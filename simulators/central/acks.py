@@ -1,0 +1,81 @@
+"""Acknowledgements on their way to the booths: cumulative, so a newer one swallows what waits.
+
+Owns: coalescing, the JSON of an ack, and what a mood does to it. Must not know: storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+
+from simulators.central.moods import Moods
+from simulators.central.store import Ack, News
+from simulators.mqtt.client import MqttClient
+from simulators.mqtt.properties import Properties
+
+AT_ONCE = 32  # acks on the wire at a time: enough to hide the round trip for a whole fleet
+REJECTED_LIMIT = 256  # rejections in one ack: it stays under 16 KiB; the others follow in the next
+EXPIRY_S = 60  # a booth sends again after 30 s without an ack: an older one is of no use
+
+Key = tuple[str, str]
+
+
+class Acker:
+    """`due` takes what a commit has made; `run` sends it over one connection until that is lost."""
+
+    def __init__(self, root: str, moods: Moods, tell: Callable[[News], None]) -> None:
+        self._root = root
+        self._moods = moods
+        self._tell = tell
+        self._pending: dict[Key, Ack] = {}
+        self._wanted = asyncio.Event()
+
+    def due(self, acks: Mapping[Key, Ack]) -> None:
+        """Never waits; one entry for each stream, however many acks it stands for."""
+        for key, ack in acks.items():
+            waiting = self._pending.setdefault(key, Ack())
+            waiting.upto = max(waiting.upto, ack.upto)
+            waiting.rejected.update(ack.rejected)
+        if acks:
+            self._wanted.set()
+
+    async def run(self, client: MqttClient) -> None:
+        """Send what is due, for ever. Raises LinkError; what was not answered stays due."""
+        while True:
+            await self._wanted.wait()
+            if self._moods.ack_delay_s:
+                await asyncio.sleep(self._moods.ack_delay_s)
+            batch = [(key, _part(self._pending[key])) for key in list(self._pending)[:AT_ONCE]]
+            async with asyncio.TaskGroup() as sending:
+                for key, ack in batch:
+                    sending.create_task(self._send(client, key, ack))
+            for key, ack in batch:
+                self._settle(key, ack)
+            if not self._pending:
+                self._wanted.clear()
+
+    async def _send(self, client: MqttClient, key: Key, ack: Ack) -> None:
+        booth, epoch = key
+        rejected = [{"seq": seq, "code": code} for seq, code in sorted(ack.rejected.items())]
+        body = {"epoch": epoch, "upto": ack.upto, "rej": rejected}
+        payload = json.dumps(body, separators=(",", ":")).encode()
+        copies = self._moods.copies()
+        for _ in range(copies):
+            await client.publish(
+                f"{self._root}/{booth}/dn/ack", payload, properties=Properties(message_expiry_s=EXPIRY_S)
+            )
+        self._tell(News("ack" if copies else "ack lost", booth, f"up to {ack.upto}", ack.upto))
+
+    def _settle(self, key: Key, sent: Ack) -> None:
+        """Take off what was sent; what came in the meantime stays due."""
+        waiting = self._pending[key]
+        for seq in sent.rejected:
+            waiting.rejected.pop(seq, None)
+        if waiting.upto == sent.upto and not waiting.rejected:
+            del self._pending[key]
+
+
+def _part(ack: Ack) -> Ack:
+    """As much of an ack as fits one message."""
+    return Ack(ack.upto, dict(sorted(ack.rejected.items())[:REJECTED_LIMIT]))

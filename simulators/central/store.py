@@ -1,0 +1,278 @@
+"""The centre's memory: every event once, by (booth, epoch, seq).
+
+Owns: one transaction for a handful of messages, and what each message changes. Must not know: MQTT, tasks.
+Lives in one thread, the one that made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulators.central.cloudevents import Event, Item, Rejected, Unreadable, parse_batch
+from simulators.central.schema import open_to_write
+
+HISTORY_LIMIT = 100_000  # messages: a day of 9 booths or a torture run; older ones are dropped
+UNREADABLE_LIMIT = 10_000  # kept to be looked at; a flood of rubbish must not fill the disk
+BODY_LIMIT = 64 << 10  # bytes of a state or response that is kept; larger ones are unreadable
+RESPONSE_STATES = frozenset({"accepted", "running", "done", "failed", "rejected", "expired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message from a booth: `kind` is the last level of its topic."""
+
+    topic: str
+    booth: str
+    kind: str
+    payload: bytes
+    received_ms: int
+
+
+@dataclass(slots=True)
+class Ack:
+    """What a booth is told about one epoch: stored up to here without a gap, and these were rejected."""
+
+    upto: int = 0
+    rejected: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened: `kind` is stored, again, conflict, rejected, unreadable, response, latest or ack."""
+
+    kind: str
+    booth: str
+    what: str
+    seq: int = 0
+    code: str = ""
+
+
+@dataclass(slots=True)
+class Taken:
+    """The outcome of one transaction, by (booth, epoch)."""
+
+    acks: dict[tuple[str, str], Ack] = field(default_factory=dict)
+    news: list[News] = field(default_factory=list)
+
+    def ack(self, booth: str, epoch: str) -> Ack:
+        return self.acks.setdefault((booth, epoch), Ack())
+
+
+class Store:
+    def __init__(self, path: Path) -> None:
+        self._db = open_to_write(path)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def take(self, messages: Sequence[Incoming], rejection: Callable[[Event], str]) -> Taken:
+        """Store all of it or nothing; on return it is on the disk."""
+        taken = Taken()
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for message in messages:
+                self._take_one(message, rejection, taken)
+            for (booth, epoch), ack in taken.acks.items():
+                ack.upto = self._advance(booth, epoch)
+            self._forget_old(unreadable=any(one.kind == "unreadable" for one in taken.news))
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        return taken
+
+    def add_command(self, booth: str, kind: str, make: Callable[[int], tuple[str, str]], now_ms: int) -> str:
+        """Number and keep a command; `make` gives its id and payload for that number. Gives the payload."""
+        with closing(self._db.execute("SELECT max(counter) FROM commands WHERE booth = ?", (booth,))) as rows:
+            counter = int(rows.fetchone()[0] or 0) + 1
+        command_id, payload = make(counter)
+        self._db.execute(
+            "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?)",
+            (command_id, booth, kind, counter, now_ms, payload),
+        )
+        return payload
+
+    def _take_one(self, message: Incoming, rejection: Callable[[Event], str], taken: Taken) -> None:
+        digest = hashlib.sha256(message.payload).digest()
+        self._db.execute(
+            "INSERT INTO history (received_ms, topic, digest, size) VALUES (?, ?, ?, ?)",
+            (message.received_ms, message.topic, digest, len(message.payload)),
+        )
+        if message.kind == "evt":
+            for item in parse_batch(message.booth, message.payload):
+                self._take_item(message, _in_this_mood(item, rejection), isinstance(item, Event), taken)
+        elif message.kind == "rsp":
+            self._take_response(message, taken)
+        else:
+            self._take_latest(message, taken)
+
+    def _take_item(self, message: Incoming, item: Item, was_good: bool, taken: Taken) -> None:
+        if isinstance(item, Unreadable):
+            self._reject(message, None, None, item.code, item.body, by_mood=False)
+            taken.news.append(News("unreadable", message.booth, item.body, code=item.code))
+            return
+        ack = taken.ack(message.booth, item.epoch)
+        self._db.execute(
+            "INSERT INTO streams (booth, epoch, highest) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)",
+            (message.booth, item.epoch, item.seq),
+        )
+        earlier = self._verdict(message.booth, item)
+        if earlier is not None:
+            self._take_again(message, item, earlier, ack, taken)
+        elif isinstance(item, Event):
+            self._keep(message, item)
+            taken.news.append(News("stored", message.booth, f"{item.type} {item.subject}", item.seq))
+        else:
+            self._reject(message, item.epoch, item.seq, item.code, item.body, by_mood=was_good)
+            ack.rejected[item.seq] = item.code
+            taken.news.append(News("rejected", message.booth, item.body, item.seq, item.code))
+
+    def _verdict(self, booth: str, item: Event | Rejected) -> bytes | str | None:
+        """What became of this key before: the digest of what is stored, a rejection's code, or None."""
+        key = (booth, item.epoch, item.seq)
+        query = "SELECT digest FROM events WHERE booth = ? AND epoch = ? AND seq = ?"
+        stored = self._db.execute(query, key).fetchone()
+        if stored is not None:
+            return bytes(stored[0])
+        query = "SELECT code FROM rejects WHERE booth = ? AND epoch = ? AND seq = ? AND epoch IS NOT NULL"
+        rejected = self._db.execute(query, key).fetchone()
+        return None if rejected is None else str(rejected[0])
+
+    def _take_again(
+        self, message: Incoming, item: Event | Rejected, earlier: bytes | str, ack: Ack, taken: Taken
+    ) -> None:
+        self._db.execute(
+            "UPDATE streams SET duplicates = duplicates + 1 WHERE booth = ? AND epoch = ?",
+            (message.booth, item.epoch),
+        )
+        if isinstance(earlier, str):
+            ack.rejected[item.seq] = earlier
+            taken.news.append(News("again", message.booth, "rejected before", item.seq, earlier))
+        elif isinstance(item, Event) and item.digest == earlier:
+            taken.news.append(News("again", message.booth, f"{item.type} {item.subject}", item.seq))
+        else:
+            self._conflict(message, item)
+            ack.rejected[item.seq] = "event.conflict"
+            taken.news.append(News("conflict", message.booth, item.body, item.seq, "event.conflict"))
+
+    def _keep(self, message: Incoming, event: Event) -> None:
+        self._db.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                message.booth,
+                event.epoch,
+                event.seq,
+                event.id,
+                event.type,
+                event.subject,
+                event.time,
+                message.received_ms,
+                event.digest,
+                event.body,
+            ),
+        )
+
+    def _conflict(self, message: Incoming, item: Event | Rejected) -> None:
+        digest = hashlib.sha256(item.body.encode()).digest()
+        self._db.execute(
+            "INSERT OR IGNORE INTO conflicts VALUES (?, ?, ?, ?, ?, ?)",
+            (message.booth, item.epoch, item.seq, digest, message.received_ms, item.body),
+        )
+
+    def _reject(
+        self, message: Incoming, epoch: str | None, seq: int | None, code: str, body: str, *, by_mood: bool
+    ) -> None:
+        self._db.execute(
+            "INSERT INTO rejects (booth, epoch, seq, code, by_mood, received_ms, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (message.booth, epoch, seq, code, by_mood, message.received_ms, body),
+        )
+
+    def _take_response(self, message: Incoming, taken: Taken) -> None:
+        response = _object(message.payload)
+        command_id, state = response.get("id"), response.get("state")
+        if not isinstance(command_id, str) or state not in RESPONSE_STATES:
+            self._unreadable(message, "response.invalid", taken)
+            return
+        reason = response.get("reason")
+        known = self._db.execute("SELECT 1 FROM commands WHERE id = ?", (command_id,)).fetchone()
+        if known is None:
+            self._unreadable(message, "response.unknown_command", taken)
+            return
+        self._db.execute(
+            "INSERT OR IGNORE INTO responses (id, booth, state, reason, received_ms, body)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                command_id,
+                message.booth,
+                state,
+                reason if isinstance(reason, str) else "",
+                message.received_ms,
+                message.payload.decode(),
+            ),
+        )
+        taken.news.append(News("response", message.booth, f"{command_id} {state}", code=str(reason or "")))
+
+    def _take_latest(self, message: Incoming, taken: Taken) -> None:
+        if not _object(message.payload):
+            self._unreadable(message, f"{message.kind}.invalid", taken)
+            return
+        self._db.execute(
+            "INSERT INTO latest VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET received_ms = excluded.received_ms, body = excluded.body",
+            (message.booth, message.kind, message.received_ms, message.payload.decode()),
+        )
+        taken.news.append(News("latest", message.booth, message.kind))
+
+    def _unreadable(self, message: Incoming, code: str, taken: Taken) -> None:
+        self._reject(message, None, None, code, "", by_mood=False)
+        taken.news.append(News("unreadable", message.booth, "", code=code))
+
+    def _advance(self, booth: str, epoch: str) -> int:
+        """Move the highest gapless number on as far as it goes."""
+        query = "SELECT upto FROM streams WHERE booth = ? AND epoch = ?"
+        upto = int(self._db.execute(query, (booth, epoch)).fetchone()[0])
+        following = self._db.execute(
+            "SELECT seq FROM events WHERE booth = :booth AND epoch = :epoch AND seq > :upto"
+            " UNION ALL SELECT seq FROM rejects WHERE booth = :booth AND epoch = :epoch AND seq > :upto"
+            " AND epoch IS NOT NULL ORDER BY seq",
+            {"booth": booth, "epoch": epoch, "upto": upto},
+        )
+        with closing(following):
+            for (seq,) in following:
+                if seq != upto + 1:
+                    break
+                upto = seq
+        self._db.execute("UPDATE streams SET upto = ? WHERE booth = ? AND epoch = ?", (upto, booth, epoch))
+        return upto
+
+    def _forget_old(self, *, unreadable: bool) -> None:
+        self._db.execute("DELETE FROM history WHERE n <= (SELECT max(n) FROM history) - ?", (HISTORY_LIMIT,))
+        if not unreadable:
+            return
+        self._db.execute(
+            "DELETE FROM rejects WHERE epoch IS NULL AND n <= (SELECT max(n) FROM rejects) - ?",
+            (UNREADABLE_LIMIT,),
+        )
+
+
+def _in_this_mood(item: Item, rejection: Callable[[Event], str]) -> Item:
+    code = rejection(item) if isinstance(item, Event) else ""
+    return Rejected(item.epoch, item.seq, code, item.body) if isinstance(item, Event) and code else item
+
+
+def _object(payload: bytes) -> dict[str, object]:
+    """The JSON object, or an empty one for anything else."""
+    if len(payload) > BODY_LIMIT:
+        return {}
+    try:
+        value = json.loads(payload.decode())
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

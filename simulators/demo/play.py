@@ -1,0 +1,92 @@
+"""One run of the demo from start to summary.
+
+Owns: how long it goes, the judgement at its end. Must not know: scenes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from edge_agent.sdk.errors import EdgeError
+from simulators.central.check import check
+from simulators.central.report import Report
+from simulators.demo.day import Day
+from simulators.demo.show import Show
+from simulators.demo.stage import Stage, stage
+
+CLOSING_S = 4.0  # of the given seconds, kept for the last parcel, the last acknowledgement and the count
+
+
+async def play(seconds: int | None, folder: Path | None) -> int:
+    """Run the demo for so many seconds, or until Ctrl-C; 0 when every promise held."""
+    show = Show()
+    place = folder or Path(tempfile.mkdtemp(prefix="edge-demo-"))
+    end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end.set)
+    show.line("demo", f"labels, log and centre's file are in {place}")
+    show.line("demo", "press Ctrl-C to end" if seconds is None else f"ends after about {seconds} s")
+    if seconds is not None:
+        loop.call_later(max(1.0, seconds - CLOSING_S), end.set)
+    broken: list[str] = []
+    try:
+        async with stage(place, show) as running:
+            await running.devices_ready()
+            day = Day(running, end)
+            try:
+                await day.play()
+            except EdgeError as error:
+                broken.append(error.message)
+            broken += await _judge(running, day.given, place)
+    except EdgeError as error:
+        broken.append(error.message)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+    for promise in broken:
+        show.line("BROKEN", promise)
+    return 1 if broken else 0
+
+
+async def _judge(running: Stage, given: list[str], place: Path) -> list[str]:
+    """Wait for the last acknowledgement, count, and say what does not add up."""
+    broken: list[str] = []
+    try:
+        report = await running.drained()
+    except EdgeError as error:
+        broken.append(error.message)
+        report = await running.central.report()
+    with contextlib.suppress(EdgeError):
+        await running.until("the last label", lambda: running.printer.idle, 5.0)
+    return broken + _count(running, given, report, place)
+
+
+def _count(running: Stage, given: list[str], report: Report, place: Path) -> list[str]:
+    saved = running.record.saved
+    lost = sorted(set(saved) - set(report.accepted))
+    doubled = sorted(item for item, times in Counter(report.accepted).items() if times > 1)
+    running.show.chapter("Summary")
+    running.show.line("demo", f"scanned        {len(given)} parcels")
+    running.show.line("demo", f"accepted       {len(saved)} (told to the clerk)")
+    running.show.line("demo", f"acknowledged   {len(report.accepted)} (in the centre's store)")
+    running.show.line("demo", f"lost           {len(lost)}")
+    running.show.line("demo", f"doubled        {len(doubled)}")
+    running.show.line("demo", f"labels         {running.record.labels} in {place / 'labels'}")
+    running.show.line(
+        "demo", f"events         {report.events}, sent again {report.duplicates}, gaps {len(report.gaps)}"
+    )
+    broken = [f"accepted but not in the centre: {item}" for item in lost]
+    broken += [f"accepted twice: {item}" for item in doubled]
+    broken += [f"{violation}" for violation in check(place / "central.db")]
+    broken += [f"the printer was sent what it must not be sent: {odd}" for odd in running.printer.violations]
+    if running.record.labels != len(saved):
+        broken.append(f"{running.record.labels} labels for {len(saved)} accepted parcels")
+    if not saved:
+        broken.append("no parcel was accepted")
+    return broken

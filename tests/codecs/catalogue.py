@@ -1,0 +1,96 @@
+"""Every driver of the catalogue with its golden frames, for the tests that hold for all of them.
+
+Owns: finding specs and frames, building a codec as a frame needs it, comparing. Must not know: any protocol but
+the way in which a printer's codec is told its open questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from drivers.printers.escpos_status import QUESTIONS, Source
+from edge_agent.sdk.driver import DriverSpec, Options, show
+from edge_agent.sdk.errors import ProtocolError
+from edge_agent.sdk.ports import Codec
+from edge_agent.sdk.testing import Golden, load_golden
+from edge_agent.sdk.values import Reading
+
+FRAMES = Path(__file__).parent.parent / "frames"
+ALWAYS_COMPARED = ("weight", "unit", "stable")  # of a reading: absent where a frame does not expect them
+
+
+@cache
+def specs() -> dict[str, DriverSpec]:
+    """Every driver that is installed, third parties' included."""
+    return {point.name: point.load() for point in entry_points(group="edge_agent.drivers")}
+
+
+@cache
+def frames(protocol: str) -> tuple[Golden, ...]:
+    """The golden frames of one protocol."""
+    return tuple(golden for path in sorted((FRAMES / protocol).glob("*.toml")) for golden in load_golden(path))
+
+
+def cases() -> list[tuple[str, Golden]]:
+    """Every golden frame with its protocol."""
+    return [
+        (folder.name, golden) for folder in sorted(FRAMES.iterdir()) if folder.is_dir() for golden in frames(folder.name)
+    ]
+
+
+def codec_for(protocol: str, golden: Golden) -> Codec[Any]:
+    """A fresh codec with the settings that this frame needs, and its questions open."""
+    spec = specs()[protocol]
+    known = {option.name for option in spec.options}
+    told = {"unit": golden.unit, "dialect": golden.dialect}
+    given = {name: value for name, value in told.items() if value and name in known}
+    codec = spec.decoder(Options(spec.options, {**given, **golden.options}))
+    ask(codec, golden)
+    return codec
+
+
+def ask(codec: Any, golden: Golden) -> None:
+    """Open the questions that this frame answers."""
+    for number in golden.asked:
+        codec.asked(QUESTIONS[number - 1] if number else Source.IN_ORDER)
+
+
+def shown(value: object) -> dict[str, Any]:
+    """A value as golden files write it: decimals and bytes as text, enumerations by their value."""
+    if isinstance(value, ProtocolError):
+        return {"status": "invalid_frame", "error": value.code}
+    if not is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"a codec gave {value!r}")
+    found = {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Reading):
+        found["weight"] = show(value) or None
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def _plain(content: object) -> object:
+    if isinstance(content, bytes):
+        return content.hex()
+    if isinstance(content, tuple):
+        return list(content)
+    return format(content, "f") if isinstance(content, Decimal) else content
+
+
+def differences(values: Sequence[object], golden: Golden) -> dict[str, tuple[object, object]]:
+    """What the last value shows otherwise than the frame expects: name -> (expected, shown)."""
+    if not values:
+        return {"value": (golden.expect, None)}
+    last = shown(values[-1])
+    names = set(golden.expect)
+    if isinstance(values[-1], Reading):
+        names |= set(ALWAYS_COMPARED)
+    return {
+        name: (golden.expect.get(name), last.get(name))
+        for name in sorted(names)
+        if golden.expect.get(name) != last.get(name)
+    }

@@ -1,0 +1,127 @@
+"""Checks that hold for every test: nothing it started is left over.
+
+A task, a thread or a file that outlives its test fails that test. Warnings are errors (pyproject.toml).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+LEAVE_S = 5.0  # a thread or descriptor that is just ending may take a moment on a loaded machine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Async tests also check that no task of theirs goes on."""
+    for item in items:
+        if inspect.iscoroutinefunction(getattr(item, "function", None)):
+            item.add_marker(pytest.mark.usefixtures("no_task_left"))
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(10):
+        await asyncio.sleep(0)
+    left = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()]
+    assert not left, f"tasks left running: {left}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No thread and no descriptor more than before."""
+    if request.node.get_closest_marker("vm"):
+        yield
+        return
+    threads, files = set(threading.enumerate()), _descriptors()
+    yield
+    deadline = time.monotonic() + LEAVE_S
+    while True:
+        new_threads = {t for t in set(threading.enumerate()) - threads if not t.name.startswith("asyncio_")}
+        new_files = {fd: where for fd, where in _descriptors().items() if fd not in files and _counts(where)}
+        if not new_threads and not new_files:
+            return
+        if time.monotonic() > deadline:
+            break
+        gc.collect()
+        time.sleep(0.02)
+    assert not new_threads, f"threads left running: {new_threads}"
+    assert not new_files, f"files left open: {new_files}"
+
+
+def _descriptors() -> dict[int, str]:
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue
+    return found
+
+
+def _counts(where: str) -> bool:
+    """What a test opens; fonts, libraries and the test runner's own pipes may stay."""
+    return where.startswith(("/dev/pts", "/dev/ptmx", "socket:", "/tmp/"))
+
+
+@pytest.fixture(scope="session")
+def mosquitto_binary() -> str:
+    for place in ("/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"):
+        if Path(place).exists():
+            return place
+    pytest.fail("mosquitto is missing: `make setup` installs it")
+
+
+class Mosquitto:
+    """A private mosquitto on a loopback port; `kill` is SIGKILL, `start` again keeps the port."""
+
+    def __init__(self, binary: str, folder: Path, settings: str = "") -> None:
+        self._binary = binary
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._conf = folder / f"mosquitto-{self.port}.conf"
+        user = "user root\n" if os.geteuid() == 0 else ""
+        self._conf.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+            f"max_queued_messages 0\nmax_inflight_messages 0\nset_tcp_nodelay true\nlog_type none\n{user}{settings}"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [self._binary, "-c", str(self._conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+        pytest.fail("mosquitto did not start")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def mosquitto(mosquitto_binary: str, tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(mosquitto_binary, tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()

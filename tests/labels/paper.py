@@ -1,0 +1,77 @@
+"""Reading a page as people and scanners do: codes by zxing-cpp, ink by rows of dots."""
+
+from __future__ import annotations
+
+import numpy as np
+import zxingcpp
+
+from edge_agent.labels.page import Bitmap
+from edge_agent.labels.template import Template, parse_template
+from edge_agent.sdk.values import Page
+
+HEAD = """
+[label]
+schema = 1
+kind = "{kind}"
+title = "Test"
+size_mm = [{width}, {height}]
+
+[data]
+"name" = {{ type = "text" }}
+"item.number" = {{ type = "text", sample = "RR123456785BD" }}
+"note" = {{ type = "text", optional = true }}
+"count" = {{ type = "integer" }}
+"weight" = {{ type = "decimal" }}
+"cod" = {{ type = "money", optional = true }}
+"day" = {{ type = "date" }}
+"""
+
+DATA: dict[str, object] = {
+    "name": "রহিম",
+    "item": {"number": "RR123456785BD"},
+    "count": 3,
+    "weight": "1.250",
+    "day": "2026-11-23 21:15",
+}
+
+
+def template_of(elements: str, *, kind: str = "slip", width: int = 60, height: int = 60) -> Template:
+    """A template with the usual test fields and these elements."""
+    return parse_template(HEAD.format(kind=kind, width=width, height=height) + elements, "test")
+
+
+def pixels(page: Page) -> np.ndarray:
+    """The page as rows of 0 (black) and 255 (white), the padding of each row left out."""
+    packed = np.frombuffer(page.data, dtype=np.uint8).reshape(page.height, page.stride)
+    return np.where(np.unpackbits(packed, axis=1)[:, : page.width] == 1, 0, 255).astype(np.uint8)
+
+
+def codes(page: Page) -> dict[str, str]:
+    """All codes that a scanner finds on the page: text by format."""
+    found = zxingcpp.read_barcodes(pixels(page))
+    return {code.format.name: code.text for code in found}
+
+
+def ink_bounds(page: Page) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom (exclusive) of all black dots."""
+    rows, columns = np.nonzero(pixels(page) == 0)
+    if not len(rows):
+        return None
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def rows_of(bitmap: Bitmap) -> list[str]:
+    """A bitmap as rows of . and #."""
+    text = format(bitmap.bits, f"0{bitmap.pitch * bitmap.height}b").replace("0", ".").replace("1", "#")
+    return [text[start : start + bitmap.pitch][: bitmap.width] for start in range(0, len(text), bitmap.pitch)]
+
+
+def page_of(rows: list[str]) -> Page:
+    """A page from rows of . and #."""
+    data = b"".join(
+        int(row.replace(".", "0").replace("#", "1").ljust((len(row) + 7) // 8 * 8, "0"), 2).to_bytes(
+            (len(row) + 7) // 8, "big"
+        )
+        for row in rows
+    )
+    return Page(len(rows[0]), len(rows), data)

@@ -1,0 +1,176 @@
+"""Bitmaps, the canvas and PNG: dots stay where they are put, and nothing hostile is unpacked."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from edge_agent.labels.page import (
+    MAX_PNG_BYTES,
+    Bitmap,
+    Canvas,
+    as_bitmap,
+    black_ratio,
+    from_png,
+    from_rows,
+    inverted,
+    moved,
+    solid,
+    to_png,
+    turned,
+)
+from edge_agent.sdk.errors import CommandError
+from edge_agent.sdk.values import Page
+from tests.labels.paper import page_of, pixels, rows_of
+
+STAIRS = from_rows(["111", "100"], 8)
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> Page:
+    width, height = draw(st.integers(1, 40)), draw(st.integers(1, 20))
+    row = st.text(".#", min_size=width, max_size=width)
+    return page_of(draw(st.lists(row, min_size=height, max_size=height)))
+
+
+@pytest.mark.parametrize(
+    ("degrees", "rows"),
+    [
+        (0, ["###", "#.."]),
+        (90, ["##", ".#", ".#"]),
+        (180, ["..#", "###"]),
+        (270, ["#.", "#.", "##"]),
+    ],
+)
+def test_a_bitmap_turns_clockwise(degrees: int, rows: list[str]) -> None:
+    assert rows_of(turned(STAIRS, degrees, 16)) == rows
+
+
+def test_four_quarter_turns_change_nothing() -> None:
+    bitmap = STAIRS
+    for _ in range(4):
+        bitmap = turned(bitmap, 90, 8)
+    assert bitmap == STAIRS
+
+
+def test_inverting_stays_within_the_bitmap() -> None:
+    assert rows_of(inverted(STAIRS)) == ["...", ".##"]
+    assert inverted(STAIRS).bits >> 13 == 0
+
+
+def test_a_bitmap_moves_into_a_larger_one() -> None:
+    assert rows_of(moved(STAIRS, 1, 1, 5, 4)) == [".....", ".###.", ".#...", "....."]
+
+
+def test_drawing_adds_ink_and_takes_none_away() -> None:
+    canvas = Canvas(5, 3)
+    canvas.fill(0, 0, 5, 1)
+    canvas.draw(STAIRS, 1, 1)
+    assert canvas.page() == page_of(["#####", ".###.", ".#..."])
+
+
+def test_a_frame_is_drawn_inside_its_bounds() -> None:
+    canvas = Canvas(6, 5)
+    canvas.frame(1, 0, 5, 5, 2)
+    assert canvas.page() == page_of([".#####", ".#####", ".##.##", ".#####", ".#####"])
+
+
+@pytest.mark.parametrize(("left", "top"), [(-1, 0), (0, -1), (3, 0), (0, 2)])
+def test_what_would_leave_the_canvas_is_refused(left: int, top: int) -> None:
+    with pytest.raises(ValueError, match="wholly"):
+        Canvas(5, 3).draw(STAIRS, left, top)
+
+
+def test_a_bitmap_of_another_pitch_is_refused() -> None:
+    with pytest.raises(ValueError, match="wholly"):
+        Canvas(5, 3).draw(Bitmap(1, 1, 16, 1 << 15), 0, 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(pages())
+def test_a_page_survives_png(page: Page) -> None:
+    assert from_png(to_png(page)) == page
+
+
+def test_the_png_shows_the_same_dots_to_another_reader() -> None:
+    page = page_of(["#..#.....#", ".#........"])
+    with Image.open(BytesIO(to_png(page))) as picture:
+        assert picture.mode == "1"
+        assert list(picture.convert("L").tobytes()) == pixels(page).flatten().tolist()
+
+
+def test_black_ratio_counts_dots_not_padding() -> None:
+    assert black_ratio(page_of(["#.", "##"])) == 0.75
+
+
+def test_transparent_counts_as_white() -> None:
+    picture = Image.new("RGBA", (3, 1), (0, 0, 0, 0))
+    picture.putpixel((1, 0), (0, 0, 0, 255))
+    packed = BytesIO()
+    picture.save(packed, "PNG")
+    assert from_png(packed.getvalue()) == page_of([".#."])
+
+
+def test_a_picture_is_scaled_to_its_box() -> None:
+    assert rows_of(as_bitmap(page_of(["#.", ".#"]), 4, 4, 8)) == ["##..", "##..", "..##", "..##"]
+
+
+def test_a_picture_of_the_right_size_is_taken_dot_for_dot() -> None:
+    assert rows_of(as_bitmap(page_of(["#.#", ".##"]), 3, 2, 16)) == ["#.#", ".##"]
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width: int, height: int, rows: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GIF89a" + bytes(40),
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        png(9000, 9000, bytes(10)),
+        png(0, 10, b""),
+        png(100, 100, b"\0"),
+        to_png(Page(64, 64, bytes(range(256)) * 2))[:60],
+        png(8, 8, bytes(16)).replace(b"IDAT", b"IDAX"),
+        to_png(Page(8, 8, bytes(8))) + bytes(MAX_PNG_BYTES),
+    ],
+    ids=["empty", "gif", "zeros", "bomb", "no-width", "short", "cut", "no-data", "long"],
+)
+def test_a_bad_picture_is_refused_before_it_is_unpacked(data: bytes) -> None:
+    with pytest.raises(CommandError) as refusal:
+        from_png(data)
+    assert refusal.value.code == "label.bad_png"
+
+
+def outcome(data: bytes) -> str:
+    try:
+        from_png(data)
+    except CommandError as refusal:
+        return refusal.code
+    return "page"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60), st.integers(0, 200))
+def test_damaged_pictures_are_read_or_refused(noise: bytes, place: int) -> None:
+    whole = to_png(page_of(["#..#.....#", ".#........"] * 8))
+    damaged = whole[:place] + noise + whole[place + len(noise) :]
+    assert outcome(damaged) in {"page", "label.bad_png"}
+
+
+def test_a_solid_rectangle_is_black() -> None:
+    assert rows_of(solid(3, 2, 8)) == ["###", "###"]

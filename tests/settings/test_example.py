@@ -1,0 +1,162 @@
+"""The commented example names every setting, and is valid as it is and with every comment taken away."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from edge_agent.registry import Registry
+from edge_agent.sdk.driver import DriverSpec, Kind
+from edge_agent.settings import Device, Settings, check
+from edge_agent.settings.devices import options_of
+from edge_agent.settings.schema import schema_text
+
+CONFIG = Path(__file__).parents[2] / "config"
+EXAMPLE = (CONFIG / "booth.example.toml").read_text(encoding="utf-8")
+COMMENTED_SETTING = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)
+OURS = ("escpos", "line", "toledo_8217")
+
+
+def uncommented() -> str:
+    return COMMENTED_SETTING.sub("", EXAMPLE)
+
+
+@cache
+def drivers() -> Registry:
+    return Registry.installed()
+
+
+def ours() -> list[DriverSpec]:
+    """The drivers of this repository, whatever else is installed."""
+    return [
+        spec
+        for kind in Kind
+        for spec in drivers().of_kind(kind)
+        if spec.build is not None and spec.build.__module__.startswith("drivers.")
+    ]
+
+
+def models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models(part)
+
+
+def keys_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key of the model; those of tables within tables too."""
+    for name, field in model.model_fields.items():
+        here = (*path, field.alias or name)
+        inner = list(models(field.annotation))
+        if not inner:
+            yield here
+        for table in inner:
+            yield from keys_of(table, here)
+
+
+def keys_in(document: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from keys_in(value, (*path, key))
+    elif isinstance(document, list) and document and isinstance(document[0], dict):
+        for table in document:
+            yield from keys_in(table, path)
+    else:
+        yield path
+
+
+def test_the_example_is_valid_as_it_stands() -> None:
+    assert check(EXAMPLE.encode(), "example", drivers()).problems == ()
+
+
+def test_the_example_is_valid_with_every_setting_uncommented() -> None:
+    text = uncommented()
+    assert text.count("\n#") > 50  # the explanations are still comments
+    assert check(text.encode(), "example", drivers()).problems == ()
+
+
+def test_every_key_of_the_model_stands_in_the_example() -> None:
+    shown = set(keys_in(tomllib.loads(uncommented())))
+    # A key that scanners show need not be shown again with each scale and printer.
+    line_keys = set(Device.model_fields) - {"id", "driver", "port"}
+    needed = {
+        key for key in keys_of(Settings) if not (key[0] in ("scale", "printer") and key[1] in line_keys)
+    }
+    assert needed - shown == set()
+
+
+@pytest.mark.parametrize("spec", ours(), ids=lambda spec: spec.name)
+def test_every_option_of_a_shipped_driver_stands_in_the_example(spec: DriverSpec) -> None:
+    tables = [
+        table for table in tomllib.loads(uncommented())[spec.kind.value] if table["driver"] == spec.name
+    ]
+    shown = {key for table in tables for key in table}
+    assert {option.name for option in options_of(spec)} - shown == set()
+
+
+@pytest.mark.parametrize("spec", ours(), ids=lambda spec: spec.name)
+def test_the_example_shows_the_defaults_of_drivers(spec: DriverSpec) -> None:
+    shown = {option.name: option.default for option in options_of(spec)}
+    for table in tomllib.loads(uncommented(), parse_float=Decimal)[spec.kind.value]:
+        for key, value in table.items():
+            if table["driver"] == spec.name and key in shown:
+                assert value == shown[key], key
+
+
+@pytest.mark.parametrize("spec", ours(), ids=lambda spec: spec.name)
+def test_no_option_of_a_driver_hides_behind_a_key_of_every_device(spec: DriverSpec) -> None:
+    assert {option.name for option in spec.options} & set(Device.model_fields) == set()
+
+
+def test_the_drivers_of_this_repository_are_all_there() -> None:
+    assert {spec.name for spec in ours()} >= set(OURS)
+
+
+def test_settings_shown_as_comments_are_the_defaults() -> None:
+    bare = check(EXAMPLE.encode(), "example", drivers()).settings
+    full = check(uncommented().encode(), "example", drivers()).settings
+    assert bare is not None
+    assert full is not None
+    examples = {"uplink": {"password_file", "tls"}}  # files have no default that could be shown
+    assert bare.model_dump(exclude=examples) == full.model_dump(exclude=examples)
+
+
+def test_every_setting_has_an_explanation_in_the_example() -> None:
+    """Above each commented setting stands an explanation, or another setting that shares it."""
+    lines = EXAMPLE.split("\n")
+    for number, line in enumerate(lines):
+        if COMMENTED_SETTING.match(line):
+            assert lines[number - 1].strip(), line
+
+
+def test_every_field_of_the_model_is_described_in_one_sentence() -> None:
+    def described(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+        for name, field in model.model_fields.items():
+            yield f"{model.__name__}.{name}", field.description or ""
+            for inner in models(field.annotation):
+                yield from described(inner)
+
+    for name, description in described(Settings):
+        assert re.fullmatch(r"[A-Z].*[^.]\.", description), name
+        assert len(description) < 110, name
+
+
+def test_the_published_schema_is_the_one_of_the_model() -> None:
+    """If this fails: edge-agent config schema > config/schema.json."""
+    assert (CONFIG / "schema.json").read_text(encoding="utf-8") == schema_text(drivers())
+
+
+def test_the_schema_knows_each_device_key_and_option() -> None:
+    definitions = json.loads(schema_text(drivers()))["$defs"]
+    for spec in ours():
+        properties = definitions[f"{spec.kind}_{spec.name}"]["properties"]
+        assert set(properties) == {*Device.model_fields, *(option.name for option in options_of(spec))}

@@ -1,0 +1,1 @@
+"""The MQTT codec, the built-in broker and the small client."""
