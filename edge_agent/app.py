@@ -32,6 +32,7 @@ from edge_agent.counter.settling import Settler, SettleRules
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.labels.printery import Printery
 from edge_agent.ledger.ledger import Entry, Ledger
+from edge_agent.links.hotplug import Hotplug
 from edge_agent.links.open import open_link
 from edge_agent.local.server import LocalServer, Request
 from edge_agent.notify import Notifier, Watchdog, watchdog_interval_s
@@ -43,7 +44,7 @@ from edge_agent.sdk.ports import ByteLink
 from edge_agent.sdk.values import Page, Proof, Stamp, Weight
 from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
-from edge_agent.supervisor import Configured, DeviceView
+from edge_agent.supervisor import Configured, DeviceView, Pause
 from edge_agent.uplink.connection import Broker
 from edge_agent.uplink.messages import compact
 from edge_agent.uplink.topics import Topics
@@ -89,7 +90,8 @@ class App:
         devices = _devices(settings, self._registry)
         printery = _printery(settings)
         ledger = await stack.enter_async_context(_open_ledger(settings, clock))
-        parts = _Parts(settings, clock, ledger, devices, printery)
+        hotplug = stack.enter_context(Hotplug())
+        parts = _Parts(settings, clock, ledger, devices, printery=printery, plugged=hotplug.changed)
         await parts.counter.resume()
         await parts.server.start()
         stack.push_async_callback(parts.server.close)
@@ -119,14 +121,16 @@ class _Parts:
         clock: Clock,
         ledger: Ledger,
         devices: Sequence[Configured],
+        *,
         printery: Printery | None,
+        plugged: Pause,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._ledger = ledger
         self._printery = printery
         self._language = settings.booth.language
-        self.booth = Booth(devices, _open, clock, self._device_changed)
+        self.booth = Booth(devices, _open, clock, self._device_changed, plugged)
         self.counter = self._make_counter()
         self.booth.connect(self.counter)
         self.snapshot = Snapshot(
@@ -139,7 +143,9 @@ class _Parts:
         )
         orders = operations(self.booth, self.counter)
         self.server = LocalServer(
-            Path(settings.local.socket), {"status": self._status, **{k: _local(v) for k, v in orders.items()}}
+            Path(settings.local.socket),
+            {"status": self._status, **{name: _local(order) for name, order in orders.items()}},
+            self._standing,
         )
         self.uplink = self._make_uplink()
         self.snapshot.uplink = self.uplink
@@ -159,7 +165,7 @@ class _Parts:
             ledger=self._ledger,
             clock=self._clock,
             devices=self.booth,
-            parse=parse,
+            parse=lambda scan: parse(scan.text, aim=scan.aim),
             render=self._render,
             tell=self._tell,
             stored=self._stored,
@@ -232,16 +238,16 @@ class _Parts:
                 )
 
     def _tell(self, cue: Cue) -> None:
+        if self.server.watched:
+            self.server.tell({**self._cue_news(cue), "sound": cue.sound.value if cue.sound else None})
+
+    def _cue_news(self, cue: Cue) -> dict[str, JsonValue]:
         text = cue.prompt.text(self._language)
-        self.server.tell(
-            {
-                "news": "cue",
-                "prompt": cue.prompt.id,
-                **cue.prompt.values,
-                "text": text,
-                "sound": cue.sound.value if cue.sound else None,
-            }
-        )
+        return {"news": "cue", "prompt": cue.prompt.id, **cue.prompt.values, "text": text, "sound": None}
+
+    def _standing(self) -> Request:
+        """What a new watcher hears first: the prompt as it stands, without its sound."""
+        return self._cue_news(self.counter.last_cue)
 
     def _weight_seen(self, weight: Weight) -> None:
         if self.server.watched:

@@ -15,7 +15,7 @@ from edge_agent.sdk.driver import Kind
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.ports import PrinterDriver, ScaleDriver
 from edge_agent.sdk.values import PrinterState, PrintJob, PrintResult, Proof, Scan, Weight
-from edge_agent.supervisor import Configured, DeviceView, Opener, Supervised
+from edge_agent.supervisor import Configured, DeviceView, Opener, Pause, Supervised
 
 
 class Listener(Protocol):
@@ -36,8 +36,9 @@ class Booth:
         opener: Opener,
         clock: Clock,
         on_change: Callable[[DeviceView], Awaitable[None]],
+        plugged: Pause | None = None,
     ) -> None:
-        self._devices = [Supervised(configured, opener, clock, self) for configured in devices]
+        self._devices = [Supervised(one, opener, clock, self, plugged=plugged) for one in devices]
         self._on_change = on_change
         self._listener: Listener | None = None
         self._scale = self._first(Kind.SCALE)

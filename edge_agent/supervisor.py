@@ -80,14 +80,24 @@ class Outlet(Protocol):
 
 
 Opener = Callable[[str, SerialSettings, str], Awaitable[ByteLink]]
+Pause = Callable[[float], Awaitable[object]]
 
 
 class Supervised:
     """Runs one device. It is also the sink that its driver writes to."""
 
     def __init__(
-        self, configured: Configured, opener: Opener, clock: Clock, outlet: Outlet, seed: int | None = None
+        self,
+        configured: Configured,
+        opener: Opener,
+        clock: Clock,
+        outlet: Outlet,
+        *,
+        plugged: Pause | None = None,
+        seed: int | None = None,
     ) -> None:
+        """`plugged` waits so many seconds at most, or until something was plugged in."""
+        self._plugged = plugged or clock.sleep
         self.configured = configured
         self._opener = opener
         self._clock = clock
@@ -138,10 +148,9 @@ class Supervised:
             if self._ready_at is not None and self._clock.monotonic_s() - self._ready_at >= STABLE_S:
                 pause = RETRY_FIRST_S
             self._ready_at = None
-            wrong = error.code == "device.wrong"
-            await self._clock.sleep(
-                (RETRY_WRONG_DEVICE_S if wrong else pause) * self._random.uniform(0.8, 1.0)
-            )
+            wait = RETRY_WRONG_DEVICE_S if error.code == "device.wrong" else pause
+            look_again = self._plugged if error.code == "link.absent" else self._clock.sleep
+            await look_again(wait * self._random.uniform(0.8, 1.0))
             pause = min(RETRY_CAP_S, pause * 2)
 
     async def _serve_once(self) -> EdgeError:

@@ -20,6 +20,7 @@ COMMANDS = {
     "scale": ("simulators.programs.scale", "a scale of any protocol"),
     "scanner": ("simulators.programs.scanner", "a scanner that sends text lines"),
     "printer": ("simulators.programs.printer", "an ESC/POS printer"),
+    "usb": ("simulators.usb.cli", "USB devices, real to this machine's kernel"),
     "broker": ("simulators.broker.cli", "an MQTT broker"),
     "central": ("simulators.central.cli", "a stand-in for the central system"),
     "booth": ("simulators.programs.booth", "all of these together, in one folder"),

@@ -28,5 +28,6 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation --require-hashes \
         -r requirements/dev.txt
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+    rm -rf ./*.egg-info # left by the build; a stale one would hide entry points from programs started here
     echo "$wanted" >"$stamp"
 fi

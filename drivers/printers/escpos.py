@@ -63,7 +63,7 @@ class EscposPrinter:
         self._asks = options.flag("status")
         self._push = raster.PUSH_STATUS if self._asks and options.flag("asb") else b""
         self._introduced = not self._asks
-        self._owed = 0
+        self._owed = b""
 
     async def run(self) -> None:
         """Serve the printer until the link is lost."""
@@ -98,9 +98,10 @@ class EscposPrinter:
     async def _watch(self) -> None:
         while True:
             async with self._wire:
+                await self._complete()
                 answered = await self._talk.ask_condition()
                 await self._introduce(answered=answered)
-            if answered and self._talk.ready is Ready.YES:
+            if self._talk.all_answered and self._talk.ready is Ready.YES:
                 await self._talk.wait(lambda: self._talk.ready is not Ready.YES, IDLE_S)
             else:
                 await self._clock.sleep(ALERT_S)
@@ -130,6 +131,7 @@ class EscposPrinter:
 
     async def _refusal(self) -> str:
         """Why nothing can be printed now, asked before the first byte; a mute printer may be tried."""
+        await self._complete()
         answered = not self._asks or await self._talk.ask_condition()
         if self._talk.lost:
             return "link.lost"
@@ -138,9 +140,12 @@ class EscposPrinter:
         if obstacle := self._talk.obstacle():
             return obstacle
         await self._introduce(answered=answered)
-        await self._talk.send(bytes(self._owed))
-        self._owed = 0
         return ""
+
+    async def _complete(self) -> None:
+        """End a command that was cut off, before anything else is said to the parser that waits for it."""
+        await self._talk.send(self._owed)
+        self._owed = b""
 
     def _segments(self, bands: Iterator[bytes], end: bytes) -> Iterator[bytes]:
         yield raster.INITIALISE + self._push
@@ -148,25 +153,28 @@ class EscposPrinter:
         yield end
 
     async def _stream(self, attempt: _Attempt, segments: Iterator[bytes]) -> str:
-        """Send the job; gives the reason why it was not sent to its end, or an empty text."""
+        """Send the job; gives the reason why it was not sent to its end, or an empty text.
+
+        A command once begun is sent whole: half of one would leave the printer's parser waiting for the rest.
+        """
         for segment in segments:
+            if attempt.accepted and (obstacle := self._talk.obstacle()):
+                return obstacle
             for at in range(0, len(segment), CHUNK_BYTES):
-                if attempt.accepted and (obstacle := self._talk.obstacle()):
-                    return obstacle
-                self._owed = len(segment) - at
-                await self._send(attempt, segment[at : at + CHUNK_BYTES])
-            self._owed = 0
+                await self._send(attempt, segment, at)
         return ""
 
-    async def _send(self, attempt: _Attempt, chunk: bytes) -> None:
+    async def _send(self, attempt: _Attempt, segment: bytes, at: int) -> None:
+        chunk = segment[at : at + CHUNK_BYTES]
+        self._owed = bytes(len(segment) - at)  # if this is cancelled: NUL fits, however much was taken
         try:
             await self._link.write(chunk, CHUNK_WRITE_S)
         except LinkError as error:
             attempt.accepted += error.accepted
-            self._owed -= error.accepted
+            self._owed = raster.rest_of(segment, at + error.accepted)
             raise
         attempt.accepted += len(chunk)
-        self._owed -= len(chunk)
+        self._owed = raster.rest_of(segment, at + len(chunk))
 
 
 SPEC = DriverSpec(

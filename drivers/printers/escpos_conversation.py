@@ -39,6 +39,7 @@ class Conversation:
         self._missed = dict.fromkeys(QUESTIONS, 0)
         self._next_question = 0
         self._silent_rounds = 0
+        self.all_answered = False
         self._greeted = False
         self.expected_id = b""
         self.printed_id = b""
@@ -105,8 +106,10 @@ class Conversation:
         the next question's. The next round then begins behind it.
         """
         answered = False
+        self.all_answered = True
         for question in self._round():
-            if not await self._ask(question):
+            self.all_answered = await self._ask(question)
+            if not self.all_answered:
                 break
             answered = True
         self._silent_rounds = 0 if answered else self._silent_rounds + 1

@@ -14,7 +14,8 @@ the simulator's matter. The replies stand beside their decoder, in escpos_status
             case RowsDrawn(rows): …                              # device.take_page() gives the page so far
 
 Real-time commands (DLE EOT, DLE ENQ, DLE DC4) act wherever they stand, inside raster data too, as on a real
-printer: inside raster data each is an InRaster event, because no encoder may let that happen.
+printer: there each is an InRaster event, because no encoder may let that happen (only a question that is
+asked after a job was cut off may), and DLE EOT is also answered.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from edge_agent.sdk.values import Page
 
 DLE, ESC, GS = 0x10, 0x1B, 0x1D
 HAZARD = re.compile(rb"\x10[\x04\x05\x14]")
+QUESTION = re.compile(rb"\x10\x04([\x01-\x04])")
 
 PAGE_ROWS = (
     16_384  # two metres of paper: more without a cut is a fault of the host, and would fill the memory
@@ -101,7 +103,7 @@ class AsbSet:
 
 @dataclass(frozen=True, slots=True)
 class InRaster:
-    """A real-time command was executed out of the middle of raster data: the host's fault."""
+    """A real-time command was executed out of the middle of raster data."""
 
     data: bytes
 
@@ -173,9 +175,10 @@ class EscposDevice:
     def _draw(self, data: bytes, events: list[Event]) -> bytes:
         piece, rest = data[: self._band], data[self._band :]
         self._band -= len(piece)
-        seen = self._last + piece
-        events += [InRaster(hit.group()) for hit in HAZARD.finditer(seen)]
-        self._last = seen[-1:] if self._band else b""
+        seen, old = self._last + piece, len(self._last)
+        events += [InRaster(hit.group()) for hit in HAZARD.finditer(seen) if hit.end() > old]
+        events += [StatusAsked(hit[1][0]) for hit in QUESTION.finditer(seen) if hit.end() > old]
+        self._last = seen[-2:] if self._band else b""
         self._partial_row += piece
         whole = len(self._partial_row) // self._band_stride
         for row in range(whole):

@@ -15,7 +15,9 @@ from edge_agent.sdk.values import Proof
 
 LEARN_S = 2.0  # in-order answers wait for the parser and, after power-on, for the mechanics
 LOOK_S = 1.0  # how often the printer is asked how it is while its proof is awaited
-FILL_BYTES = raster.BAND_BYTES + 8  # the most that a parser can still wait for, however the last job ended
+FILL_BYTES = (
+    raster.BAND_BYTES + raster.BAND_HEADER
+)  # the most that a parser can still wait for, however the last job ended
 
 
 class Proofs:

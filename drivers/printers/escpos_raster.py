@@ -25,6 +25,8 @@ from edge_agent.sdk.values import Page
 INITIALISE = b"\x1b@"
 PAPER_STATUS = b"\x1dr\x01"
 PUSH_STATUS = b"\x1da\x0e"  # offline, error and paper sensor; not the drawer
+BAND = b"\x1dv0\0"
+BAND_HEADER = 8  # then come the rows
 CUTS = {"full": 65, "partial": 66}
 
 BAND_ROWS = 256  # clones stumble over taller bands long before the 2,303 rows that Epson allows
@@ -58,6 +60,13 @@ def bands(page: Page, head_dots: int) -> Iterator[bytes]:
     return _bands(page)
 
 
+def rest_of(segment: bytes, sent: int) -> bytes:
+    """What makes the parser listen again after a command was cut off: its rest, with its rows white."""
+    if segment.startswith(BAND):
+        segment = segment[:BAND_HEADER] + bytes(len(segment) - BAND_HEADER)
+    return segment[sent:] if sent else b""
+
+
 def end_of_page(cut: str, feed_dots: int) -> bytes:
     """Feed and cut; without a cut the paper moves on so that it can be torn off."""
     if cut in CUTS:
@@ -87,7 +96,7 @@ def _bands(page: Page) -> Iterator[bytes]:
     rows = max(1, min(BAND_ROWS, BAND_BYTES // page.stride))
     for top in range(0, page.height, rows):
         count = min(rows, page.height - top)
-        header = b"\x1dv0\0" + page.stride.to_bytes(2, "little") + count.to_bytes(2, "little")
+        header = BAND + page.stride.to_bytes(2, "little") + count.to_bytes(2, "little")
         yield header + data[top * page.stride : (top + count) * page.stride]
 
 

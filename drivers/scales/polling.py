@@ -222,8 +222,8 @@ class PolledScale:
             raise self._error("scale.not_ready", "the scale is not ready", "wait until it is")
         async with self._wire:
             reading = await self._at_rest(goal)
-            if not _holds_before(goal, reading):
-                if _forbidden(goal, reading):
+            if not holds_before(goal, reading):
+                if is_forbidden(goal, reading):
                     raise self._refused(goal, reading)
                 reading = await self._command(goal, exchange)
         await self._publish(reading)
@@ -244,26 +244,26 @@ class PolledScale:
         for _ in range(CONFIRM_TRIES):
             await self._clock.sleep(self._protocol.pause_s)
             reading = await self._insist(self._protocol.weight)
-            if _reached(goal, reading):
+            if is_reached(goal, reading):
                 return reading
         raise self._refused(goal, reading)
 
     def _refused(self, goal: Goal, reading: Reading) -> DeviceError:
-        code, text, hint = _reason(goal, reading)
+        code, text, hint = refusal_of(goal, reading)
         return self._error(code, f"{goal} was refused: {text}", hint)
 
     def _error(self, code: str, message: str, hint: str) -> DeviceError:
         return DeviceError(code, message, device=self._device, hint=hint)
 
 
-def _holds_before(goal: Goal, reading: Reading) -> bool:
+def holds_before(goal: Goal, reading: Reading) -> bool:
     """Whether nothing needs to be done. Zero is always sent: it is finer than the division that is shown."""
     if goal is Goal.TARE:
-        return reading.net is True and _reached(goal, reading)
+        return reading.net is True and is_reached(goal, reading)
     return goal is Goal.CLEAR_TARE and reading.net is False
 
 
-def _forbidden(goal: Goal, reading: Reading) -> bool:
+def is_forbidden(goal: Goal, reading: Reading) -> bool:
     """Whether the scale's condition forbids the command before it is sent."""
     if goal is Goal.CLEAR_TARE:
         return False
@@ -272,7 +272,7 @@ def _forbidden(goal: Goal, reading: Reading) -> bool:
     return reading.status in (Status.OVERLOAD, Status.ERROR, Status.BUSY)
 
 
-def _reached(goal: Goal, reading: Reading) -> bool:
+def is_reached(goal: Goal, reading: Reading) -> bool:
     if goal is Goal.CLEAR_TARE:
         return reading.net is not True
     resting = reading.stable is not False and _at_zero(reading)
@@ -283,7 +283,7 @@ def _at_zero(reading: Reading) -> bool:
     return reading.status is Status.ZERO or (reading.status is Status.OK and reading.weight == 0)
 
 
-def _reason(goal: Goal, reading: Reading) -> tuple[str, str, str]:
+def refusal_of(goal: Goal, reading: Reading) -> tuple[str, str, str]:
     if goal is Goal.ZERO and reading.net:
         return ("scale.tare_active", "a tare is set", "clear the tare first")
     if goal is Goal.TARE and _at_zero(reading):

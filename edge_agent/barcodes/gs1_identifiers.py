@@ -4,8 +4,8 @@ Owns: the table, the character sets, the checks on one data field. Must not know
 Source: GS1 General Specifications, sections 3, 7.8 and 7.11; GS1 Barcode Syntax Dictionary (2025).
 Checked: characters, lengths, check digits, dates and times, pieces of a total, yes/no, ISO 3166-1 letters.
 Not checked: the check pairs of 8013 and 8014, numeric country and currency codes, company prefixes, coupons,
-which identifiers must or must not stand together, and the check digit in 8003 (labels of returnable crates
-with a wrong one are in use).
+which identifiers must or must not stand together, and the check digit in 8003 (a published label carries a
+wrong one).
 
 A format is a row of components: N digits, X characters of set 82, Y of set 39, Z of base64url; a number for a
 fixed length, `..` for up to; `:` and the name of a check; square brackets where the component may be missing.

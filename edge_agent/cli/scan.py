@@ -19,7 +19,7 @@ from edge_agent.barcodes.parse import KINDS, parse
 
 LONGEST_VALUE_SHOWN = 200  # two lines of a terminal; --json gives all of it
 
-_ERRORS = {
+REASONS = {
     "check_digit": "the check digit is wrong: a digit was misread or mistyped",
     "control_characters": "there are control characters in it",
     "country": "the country code does not exist",
@@ -76,7 +76,7 @@ def lines(meaning: Meaning) -> list[str]:
 
 
 def _reason(meaning: Meaning) -> str:
-    return _ERRORS.get(meaning.error or "", "it does not follow the rule")
+    return REASONS.get(meaning.error or "", "it does not follow the rule")
 
 
 def _text(value: Shown) -> str:

@@ -149,7 +149,7 @@ class Counter:
         return self.state
 
     async def _scan(self, scan: Scan, tentative: Tentative) -> None:
-        meaning = self._ports.parse(scan.text)
+        meaning = self._ports.parse(scan)
         tentative.events.append(_scan_event(scan, meaning))
         mark = read_mark(scan.text)
         if self._flow is None:

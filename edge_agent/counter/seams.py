@@ -17,7 +17,7 @@ from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.ledger.prints import PrintStep
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.values import Page, PrintJob, PrintResult, Stamp
+from edge_agent.sdk.values import Page, PrintJob, PrintResult, Scan, Stamp
 
 
 class Devices(Protocol):
@@ -35,7 +35,7 @@ class Ports:
     ledger: Ledger
     clock: Clock
     devices: Devices
-    parse: Callable[[str], Meaning]
+    parse: Callable[[Scan], Meaning]
     render: Callable[[Parcel, int, Stamp], Awaitable[Page]]
     tell: Callable[[Cue], None]
     stored: Callable[[Sequence[StoredEvent]], None]

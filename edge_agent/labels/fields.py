@@ -17,6 +17,9 @@ from edge_agent.labels.formats import Fact
 
 MAX_POISHA = 10**12  # ten thousand million taka: above any amount that a postal parcel collects
 ISO_DATE_LENGTH = len("2026-11-23")
+MAX_INTEGER = 10**18  # more digits than any count; Python refuses to write out those above 4,300
+MAX_DIGITS = 18  # the same for a numeral; one in exponent form could ask for gigabytes of zeros
+MAX_PLACES = 9  # a scale sends six decimals at most
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 
 
@@ -103,15 +106,19 @@ def _read(kind: FieldType, value: object) -> Fact | None:
         return _date(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    if kind is FieldType.MONEY and not 0 <= value <= MAX_POISHA:
-        return None
-    return value
+    low, high = (0, MAX_POISHA) if kind is FieldType.MONEY else (-MAX_INTEGER, MAX_INTEGER)
+    return value if low <= value <= high else None
 
 
 def _decimal(value: object) -> Decimal | None:
     if isinstance(value, Decimal):
-        value = format(value, "f") if value.is_finite() else ""
+        value = format(value, "f") if _is_writable(value) else ""
     return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
+
+
+def _is_writable(value: Decimal) -> bool:
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -MAX_PLACES and value.adjusted() < MAX_DIGITS
 
 
 def _date(value: object) -> date | None:

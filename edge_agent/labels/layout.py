@@ -26,7 +26,7 @@ from edge_agent.labels.page import (
     turned,
     whole_bytes,
 )
-from edge_agent.labels.placing import DOTS_PER_MM, Placed, Template, stroke_mm
+from edge_agent.labels.placing import DOTS_PER_MM, Placed, Rect, Template
 from edge_agent.labels.shaping import Fonts, MissingGlyphError
 from edge_agent.labels.symbols import Module, linear, linear_modules, qr_rows, square
 from edge_agent.sdk.errors import CommandError
@@ -112,18 +112,16 @@ class _Drawing:
 
     def _drawn(self, placed: Placed) -> None:
         element = placed.element
-        left, top, width, height = self._bounds(placed)
-        if isinstance(element, keys.Line):
-            self.canvas.fill(left, top, width, height)
-        elif isinstance(element, keys.Box):
-            self.canvas.frame(left, top, width, height, self._dots(stroke_mm(element)))
+        if isinstance(element, keys.Line | keys.Box):
+            for stroke in placed.inked():
+                self.canvas.fill(*self._area(stroke))
         else:
+            left, top, width, height = self._area(placed.bounds())
             content = self._content(element, *self._inner(element, width, height))
             self.canvas.draw(turned(content, element.rotate, self.canvas.pitch), left, top)
 
-    def _bounds(self, placed: Placed) -> tuple[int, int, int, int]:
+    def _area(self, bounds: Rect) -> tuple[int, int, int, int]:
         """Both edges are rounded, not the size: neighbours meet without gap or overlap at any resolution."""
-        bounds = placed.bounds()
         left, top = self._dots(bounds.left), self._dots(bounds.top)
         width = max(1, self._dots(bounds.right) - left)
         height = max(1, self._dots(bounds.bottom) - top)

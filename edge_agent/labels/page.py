@@ -114,13 +114,6 @@ class Canvas:
         """A black rectangle on the page."""
         self.draw(solid(width, height, self.pitch), left, top)
 
-    def frame(self, left: int, top: int, width: int, height: int, stroke: int) -> None:
-        """A rectangle drawn with strokes inside the given bounds."""
-        for y in (top, top + height - stroke):
-            self.fill(left, y, width, stroke)
-        for x in (left, left + width - stroke):
-            self.fill(x, top, stroke, height)
-
     def page(self) -> Page:
         return Page(self.width, self.height, bytes(self._rows))
 

@@ -6,7 +6,7 @@ Must not know: what is connected.
 Opening a USB adapter means control transfers of up to 5 s each, and closing a port waits up to 30 s for bytes
 that a stopped device does not take: both run in a thread of their own. In between there is no thread.
 The kernel raises DTR and RTS for a moment at each opening; pyserial then puts them where the settings say.
-A pty takes every setting, forces 8N1 and has no modem lines: that is no error.
+A pty has neither parity nor modem lines: it is opened as 8N1 whatever is configured.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import errno
 import fcntl
 import os
 import termios
+from pathlib import Path
 
 import serial
 
@@ -92,10 +93,11 @@ def _check(settings: SerialSettings) -> None:
 
 def _open_port(path: str, settings: SerialSettings, url: str, device: str) -> int:
     """The configured descriptor; pyserial's own object, with its four spare pipes, is let go."""
+    bits, parity = (8, "N") if _is_pty(path) else (settings.bits, settings.parity)
     port = _Port(
         baudrate=settings.baud,
-        bytesize=settings.bits,
-        parity=settings.parity,
+        bytesize=bits,
+        parity=parity,
         stopbits=settings.stop,
         rtscts=settings.flow == "rtscts",
         xonxoff=settings.flow == "xonxoff",
@@ -113,6 +115,13 @@ def _open_port(path: str, settings: SerialSettings, url: str, device: str) -> in
             port.close()
     except (OSError, ValueError, termios.error) as error:
         raise _failure(error, path, url, device) from error
+
+
+def _is_pty(path: str) -> bool:
+    """A pty keeps 8N1 whatever it is told, and the C library calls the second such order an error."""
+    with contextlib.suppress(OSError, ValueError):
+        return os.major(Path(path).stat().st_rdev) in PTY_MAJORS
+    return False
 
 
 def _adopted(descriptor: int) -> int:

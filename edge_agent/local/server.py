@@ -36,7 +36,11 @@ Operation = Callable[[Request], Awaitable[JsonValue]]
 class LocalServer:
     """Serves operations by name on a Unix socket."""
 
-    def __init__(self, path: Path, operations: Mapping[str, Operation]) -> None:
+    def __init__(
+        self, path: Path, operations: Mapping[str, Operation], greeting: Callable[[], Request] | None = None
+    ) -> None:
+        """`greeting` is what a new watcher is told first: how things stand."""
+        self._greeting = greeting
         self._path = path
         self._operations = operations
         self._clients: set[asyncio.Task[None]] = set()
@@ -126,6 +130,8 @@ class LocalServer:
 
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         watcher = _Watcher()
+        if self._greeting is not None:
+            watcher.put(_line(self._greeting()))
         self._watchers.add(watcher)
         gone = asyncio.ensure_future(reader.read(1))
         try:

@@ -14,7 +14,9 @@ from typing import Protocol, TypeVar
 
 from edge_agent.sdk.values import ClockQuality, Stamp
 
-SETTLE_ROUNDS = 60  # loop turns after each manual tick: a driver's longest exchange with its device takes about 25
+SETTLE_ROUNDS = (
+    60  # loop turns after each manual tick: a driver's longest exchange with its device takes about 25
+)
 
 
 ResultT = TypeVar("ResultT")

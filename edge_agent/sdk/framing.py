@@ -62,7 +62,7 @@ class LineFramer:
         frames: list[bytes | ProtocolError] = [line for line in lines if line]
         if frames and max(map(len, lines)) > self._limit:
             frames = [self._bounded(line) for line in lines if line]
-        if self._skipping or len(self._held) > self._limit:
+        if self._skipping or len(self._held.removesuffix(self._end[:-1])) > self._limit:
             frames += self._overflow()
         return frames
 

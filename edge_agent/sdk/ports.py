@@ -76,7 +76,7 @@ class Driver(Protocol):
     """One device on one open link, until the link is lost or the task is cancelled."""
 
     async def run(self) -> None:
-        """Serve the device. Raises LinkError when the link is lost, DeviceError when it is the wrong device."""
+        """Serve the device. Raises LinkError when the link is lost, DeviceError for a wrong device."""
 
 
 class ScaleDriver(Driver, Protocol):

@@ -25,8 +25,8 @@ NOISE = bytes([0x00, 0xFF, 0x7F, 0x55])  # none of it starts or ends a frame of 
 class Golden:
     """One recorded or printed example: bytes as received, and what the last value must show.
 
-    `options` are the driver's settings that the example needs, `asked` the numbers of the questions it answers
-    (printers), `noise` what may come before it on the line and must not change it.
+    `options` are the driver's settings that the example needs, `asked` the numbers of the questions that it
+    answers (printers), `noise` what may come before it on the line and must not change it.
     """
 
     id: str
@@ -133,6 +133,8 @@ class MemoryLink:
 
     async def write(self, data: bytes, timeout_s: float) -> None:
         self.write_timeout_s = timeout_s
+        if self._hung_up:
+            raise LinkError("link.lost", "hung up", device=self.url)
         room = len(data) if self.write_limit is None else max(0, self.write_limit - len(self.written))
         self.written += data[:room]
         if room < len(data):

@@ -135,6 +135,8 @@ class Connection:
         self._connecting = self._loop.run_in_executor(None, self._connect)
         try:
             await asyncio.shield(self._connecting)
+        except TimeoutError as error:
+            raise LinkError("uplink.silent", "no way to the broker", device="uplink") from error
         except (OSError, ssl.SSLError, ValueError) as error:
             raise LinkError("uplink.unreachable", _plain(error), device="uplink") from error
         self._adopt()

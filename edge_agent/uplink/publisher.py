@@ -158,7 +158,7 @@ class Publisher:
         if sent is None:
             return False
         self.health.no_consumer = reason == NO_SUBSCRIBERS
-        if reason >= 0x80 or (self.health.no_consumer and not self._central):
+        if reason >= 0x80 or self.health.no_consumer:
             self._refused(reason)
             return True
         self.health.forbidden = False
@@ -184,6 +184,13 @@ class Publisher:
             self.health.rejected += len(fresh)
             log.error("the centre refuses %d events, first %d: %s", len(fresh), fresh[0].seq, fresh[0].code)
         self._stored_upto(upto)
+
+    def resend(self) -> None:
+        """The centre has come back: what it has not acknowledged may never have reached it."""
+        if self._acked < self._cursor and self.health.connected:
+            self.health.resent += self._cursor - self._acked
+            self._rewind()
+            self._wake.set()
 
     def check(self) -> None:
         """Look at the timers; called every few seconds while something is under way."""

@@ -76,6 +76,7 @@ class Session:
         return ceiling * self._random.uniform(0.5, 1.0)
 
     async def _attempt(self) -> bool:
+        began_s = self._clock.monotonic_s()
         link = Connection(self._broker, self._handler, self._version, self._patience_s)
         try:
             await link.open()
@@ -90,7 +91,8 @@ class Session:
         except asyncio.CancelledError:
             await link.close()
             raise
-        self._patience_s = PATIENCE_FIRST_S if self._patience_s < PATIENCE_CAP_S else self._patience_s
+        took_s = self._clock.monotonic_s() - began_s
+        self._patience_s = min(PATIENCE_CAP_S, max(PATIENCE_FIRST_S, 3 * took_s))
         self._link = link
         return True
 

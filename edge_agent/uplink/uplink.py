@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 CHECK_BUSY_S = 2.0  # look at the timers this often while something is unacknowledged
 CHECK_IDLE_S = 15.0  # and this often otherwise: an idle booth sleeps
+CENTRAL_BACK_S = 2.0  # nine thousand booths must not answer a restarted centre in the same instant
 COMMANDS_WAITING = 16  # the broker holds back more (Receive Maximum)
 
 
@@ -73,6 +75,7 @@ class Uplink:
         )
         self._loop = asyncio.get_running_loop()
         self._status = ""
+        self._random = random.Random()  # noqa: S311 - spreads answers, guards nothing
 
     @property
     def health(self) -> Health:
@@ -139,11 +142,17 @@ class Uplink:
         elif message.topic == self._topics.command:
             self._command(message)
         elif message.topic == self._topics.central_epoch:
-            self._status = ""
-            self._loop.call_soon(self._refresh)
+            self._central_is_back(fresh=not message.retained)
             message.done()
         else:
             message.done()
+
+    def _central_is_back(self, *, fresh: bool) -> None:
+        """Tell the state again, and what was under way when the centre was away; spread over a whole fleet."""
+        self._status = ""
+        self._loop.call_soon(self._refresh)
+        if fresh:
+            self._loop.call_later(self._random.uniform(0.0, CENTRAL_BACK_S), self._publisher.resend)
 
     def _ack(self, message: Inbound) -> None:
         try:

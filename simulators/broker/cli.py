@@ -15,6 +15,7 @@ from simulators.broker.server import Broker
 from simulators.console import shown, typed_lines
 
 BANNER = "built-in MQTT broker: memory only, no passwords, no TLS - for demos and tests, not for production"
+CUT_LIMIT_S = 86_400  # a day without network is the longest drill anybody waits for
 CONSOLE = "console: stats | freeze | thaw | drop | cut [SECONDS] | heal | puback REASON|ok | quit"
 
 
@@ -77,7 +78,7 @@ async def _obey(broker: Broker, word: str, rest: list[str]) -> str:
         case "drop":
             broker.drop_connections()
         case "cut":
-            await broker.cut(float(rest[0]) if rest else None)
+            await broker.cut(_seconds(rest[0]) if rest else None)
         case "heal":
             await broker.heal()
         case "puback":
@@ -101,6 +102,13 @@ def _faults(args: argparse.Namespace) -> Faults:
         receive_maximum=args.receive_maximum,
         maximum_packet_size=args.maximum_packet_size,
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= CUT_LIMIT_S:
+        raise ValueError(f"{text} is not between 0 and {CUT_LIMIT_S} s")
+    return seconds
 
 
 def _code(text: str) -> int:

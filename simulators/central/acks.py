@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 
+from edge_agent.sdk.errors import LinkError
 from simulators.central.moods import Moods
 from simulators.central.store import Ack, News
 from simulators.mqtt.client import MqttClient
@@ -41,17 +42,16 @@ class Acker:
             self._wanted.set()
 
     async def run(self, client: MqttClient) -> None:
-        """Send what is due, for ever. Raises LinkError; what was not answered stays due."""
+        """Send what is due, until the connection is lost (LinkError)."""
         while True:
             await self._wanted.wait()
             if self._moods.ack_delay_s:
                 await asyncio.sleep(self._moods.ack_delay_s)
             batch = [(key, _part(self._pending[key])) for key in list(self._pending)[:AT_ONCE]]
-            async with asyncio.TaskGroup() as sending:
-                for key, ack in batch:
-                    sending.create_task(self._send(client, key, ack))
-            for key, ack in batch:
-                self._settle(key, ack)
+            sending = (self._send(client, key, ack) for key, ack in batch)
+            results = await asyncio.gather(*sending, return_exceptions=True)
+            for (key, ack), result in zip(batch, results, strict=True):
+                self._settle(key, ack, result)
             if not self._pending:
                 self._wanted.clear()
 
@@ -67,8 +67,12 @@ class Acker:
             )
         self._tell(News("ack" if copies else "ack lost", booth, f"up to {ack.upto}", ack.upto))
 
-    def _settle(self, key: Key, sent: Ack) -> None:
-        """Take off what was sent; what came in the meantime stays due."""
+    def _settle(self, key: Key, sent: Ack, failure: BaseException | None) -> None:
+        """Take off what was sent; what was not answered, or came in the meantime, stays due."""
+        if isinstance(failure, LinkError) and failure.code == "mqtt.no_answer":
+            return
+        if failure is not None:
+            raise failure
         waiting = self._pending[key]
         for seq in sent.rejected:
             waiting.rejected.pop(seq, None)

@@ -11,10 +11,10 @@ import json
 import signal
 from pathlib import Path
 
-from edge_agent.events.model import JsonValue
 from edge_agent.sdk.errors import CommandError, EdgeError
 from simulators.central.check import check
-from simulators.central.server import Central
+from simulators.central.commands import JsonValue
+from simulators.central.server import Central, first_to_end
 from simulators.central.store import News
 from simulators.console import shown, typed_lines
 
@@ -62,7 +62,7 @@ async def _serve(args: argparse.Namespace) -> int:
         print(f"central on {args.host}:{args.port}, events in {args.db}\n{CONSOLE}", flush=True)
         console = asyncio.create_task(_console(central, args.db, stop))
         try:
-            await stop.wait()
+            await first_to_end(stop.wait(), central.until_failed())
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
             console.cancel()

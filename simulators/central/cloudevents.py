@@ -100,10 +100,8 @@ def _parse_event(booth: str, event: object) -> Item:
     code = next((code for code, good in _RULES.items() if not good(event, booth)), "")
     if code:
         return Rejected(epoch, seq, code, body)
-    short = _TYPE.fullmatch(event["type"])
     digest = hashlib.sha256(body.encode()).digest()
-    name = short[1] if short else ""
-    return Event(epoch, seq, event["id"], name, event["subject"], event["time"], body, digest)
+    return Event(epoch, seq, event["id"], _short_type(event), event["subject"], event["time"], body, digest)
 
 
 def _flaw(event: Mapping[str, object]) -> str:
@@ -125,6 +123,12 @@ def _flaw(event: Mapping[str, object]) -> str:
 
 def _body(event: Mapping[str, object]) -> str:
     return json.dumps(event, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _short_type(event: Mapping[str, object]) -> str:
+    """ "parcel.accepted" of "booth.parcel.accepted.v1"; empty for any other spelling."""
+    found = _TYPE.fullmatch(str(event.get("type")))
+    return found[1] if found else ""
 
 
 def _is_text(value: str) -> bool:
@@ -155,11 +159,11 @@ _RULES: dict[str, Callable[[Mapping[str, object], str], bool]] = {
     "event.specversion": lambda event, _: event.get("specversion") == "1.0",
     "event.id": lambda event, _: _is_line(event.get("id")),
     "event.source": lambda event, booth: event.get("source") == f"/booths/{booth}",
-    "event.type": lambda event, _: _TYPE.fullmatch(str(event.get("type"))) is not None,
+    "event.type": lambda event, _: _is_line(event.get("type")) and _short_type(event) != "",
     "event.time": lambda event, _: _is_time(event.get("time")),
     "event.subject": lambda event, _: _is_line(event.get("subject")),
     "event.data": lambda event, _: isinstance(event.get("data"), dict),
     "event.boot": lambda event, _: _is_line(event.get("boot")),
     "event.uptimems": lambda event, _: _is_count(event.get("uptimems"), 0),
-    "event.clock": lambda event, _: event.get("clock") in _CLOCKS,
+    "event.clock": lambda event, _: _is_line(event.get("clock")) and event["clock"] in _CLOCKS,
 }

@@ -10,10 +10,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from edge_agent.events.model import JsonValue
-
 ISSUED_BY = "central-simulator"
 
+JsonValue = str | int | bool | None | list["JsonValue"] | Mapping[str, "JsonValue"]
 Signer = Callable[[bytes], str]
 
 

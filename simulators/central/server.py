@@ -12,16 +12,15 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from edge_agent.events.model import JsonValue
 from edge_agent.sdk.errors import CommandError, ConfigError, LinkError, ProtocolError
 from simulators.central.acks import Acker
-from simulators.central.commands import Signer, make_command
+from simulators.central.commands import JsonValue, Signer, make_command
 from simulators.central.moods import Moods
 from simulators.central.report import CommandRecord, Report, read_command, read_latest, read_report
 from simulators.central.store import Incoming, News, Store, Taken
@@ -31,6 +30,7 @@ from simulators.mqtt.properties import Properties
 
 START_TIMEOUT_S = 15.0  # a broker that was started just before us is up within seconds
 RETRY_S = 0.25  # a simulator's broker is on the same machine: come back at once
+INBOX_LIMIT = 4096  # 3.1.1 names no Receive Maximum: room for what comes during a slow commit
 TAKE_LIMIT = 32  # messages of one commit: at most 1,024 events, some 20 ms
 LOOK_AGAIN_S = 0.02  # `wait_for` reads the file at most this often while events stream in
 KINDS = ("state", "devices", "metrics", "rsp", "cfg")  # topics besides evt
@@ -163,28 +163,34 @@ class Central:
             raise CommandError("central.no_command", f"{command_id!r} was never sent")
         return record
 
+    async def until_failed(self) -> None:
+        """Wait; raises what ends the centre. Returns when it is stopped."""
+        if self._serving is not None:
+            await asyncio.wait([self._serving])
+            if not self._serving.cancelled():
+                self._serving.result()
+
     async def _serve(self) -> None:
         while True:
             try:
                 await self._session()
-            except* (LinkError, ProtocolError):
+            except (LinkError, ProtocolError):
                 self._online.clear()
             await asyncio.sleep(RETRY_S)
 
     async def _session(self) -> None:
         """One connection, until it is lost."""
         name = f"central-{secrets.token_hex(4)}"
+        host, port = self._broker
         async with MqttClient(
-            name, host=self._broker[0], port=self._broker[1], version=self._version
+            name, host=host, port=port, version=self._version, inbox_limit=INBOX_LIMIT
         ) as client:
             await client.subscribe(self._topics())
             await self._announce(client)
             self._client = client
             self._online.set()
             try:
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(self._ingest(client))
-                    both.create_task(self._acker.run(client))
+                await first_to_end(self._ingest(client), self._acker.run(client))
             finally:
                 self._client = None
 
@@ -260,6 +266,19 @@ class Central:
         finally:
             if not work.done():
                 await asyncio.wait([work])
+
+
+async def first_to_end(*works: Coroutine[None, None, object]) -> None:
+    """Run all until one ends; raises what ended it, once the others are cancelled and gone."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in done:
+        task.result()
 
 
 def _now_ms() -> int:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_agent.sdk.errors import DeviceError
 from simulators.central.cloudevents import Event, Item, Rejected, Unreadable, parse_batch
 from simulators.central.schema import open_to_write
 
@@ -71,31 +73,43 @@ class Store:
         self._db.close()
 
     def take(self, messages: Sequence[Incoming], rejection: Callable[[Event], str]) -> Taken:
-        """Store all of it or nothing; on return it is on the disk."""
-        taken = Taken()
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            for message in messages:
-                self._take_one(message, rejection, taken)
-            for (booth, epoch), ack in taken.acks.items():
-                ack.upto = self._advance(booth, epoch)
-            self._forget_old(unreadable=any(one.kind == "unreadable" for one in taken.news))
-            self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-        return taken
+        """Store all of it or nothing; on return it is on the disk. Raises DeviceError("central.storage")."""
+        with self._transaction():
+            return self._take_all(messages, rejection)
 
     def add_command(self, booth: str, kind: str, make: Callable[[int], tuple[str, str]], now_ms: int) -> str:
         """Number and keep a command; `make` gives its id and payload for that number. Gives the payload."""
-        with closing(self._db.execute("SELECT max(counter) FROM commands WHERE booth = ?", (booth,))) as rows:
-            counter = int(rows.fetchone()[0] or 0) + 1
-        command_id, payload = make(counter)
-        self._db.execute(
-            "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?)",
-            (command_id, booth, kind, counter, now_ms, payload),
-        )
+        with self._transaction():
+            last = self._db.execute("SELECT max(counter) FROM commands WHERE booth = ?", (booth,)).fetchone()
+            counter = int(last[0] or 0) + 1
+            command_id, payload = make(counter)
+            self._db.execute(
+                "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?)",
+                (command_id, booth, kind, counter, now_ms, payload),
+            )
         return payload
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it is on the disk afterwards, or nothing."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise DeviceError("central.storage", f"cannot store: {error}", hint="free the disk") from error
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    def _take_all(self, messages: Sequence[Incoming], rejection: Callable[[Event], str]) -> Taken:
+        taken = Taken()
+        for message in messages:
+            self._take_one(message, rejection, taken)
+        for (booth, epoch), ack in taken.acks.items():
+            ack.upto = self._advance(booth, epoch)
+        self._forget_old(unreadable=any(one.kind == "unreadable" for one in taken.news))
+        return taken
 
     def _take_one(self, message: Incoming, rejection: Callable[[Event], str], taken: Taken) -> None:
         digest = hashlib.sha256(message.payload).digest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -47,6 +48,7 @@ class AgentProcess:
     """`edge-agent run` on a configuration; its log goes to `log`."""
 
     def __init__(self, config: Path, socket: Path, log: Path, on_news: Callable[[News], None]) -> None:
+        self.environment: dict[str, str] = {}  # added to ours at the next start
         self._config = config
         self._socket = socket
         self._log = log
@@ -58,8 +60,9 @@ class AgentProcess:
         """Start it and listen. Raises DeviceError with the end of its log if it does not come up."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "edge_agent", "run", "-c", str(self._config),
+                sys.executable, "-P", "-m", "edge_agent", "run", "-c", str(self._config),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **self.environment},
             )  # fmt: skip
         try:
             async with asyncio.timeout(START_S):
@@ -100,16 +103,32 @@ class AgentProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def status(self) -> dict[str, object]:
-        """What the agent says of itself. Raises DeviceError if it does not answer."""
+    async def ended(self) -> int:
+        """Wait until it has ended by itself, or by somebody's hand; gives its exit code."""
+        if self._process is None:
+            return 0
+        code = await self._process.wait()
+        if self._listening is not None:
+            await asyncio.gather(self._listening, return_exceptions=True)
+        return code
+
+    async def ask(self, **request: object) -> dict[str, object]:
+        """One operation on the agent's socket; the whole answer. Raises DeviceError if there is none."""
         try:
             reader, writer = await asyncio.open_unix_connection(self._socket, limit=LINE_BYTES)
         except OSError as error:
             raise DeviceError("demo.agent", f"the agent's socket: {error}") from error
         async with _closing(writer):
-            writer.write(b'{"op":"status"}\n')
-            answer: dict[str, object] = json.loads(await reader.readline())
-        result = answer.get("result")
+            writer.write(json.dumps(request).encode() + b"\n")
+            line = await reader.readline()
+        if not line:
+            raise DeviceError("demo.agent", "the agent closed the connection")
+        answer: dict[str, object] = json.loads(line)
+        return answer
+
+    async def status(self) -> dict[str, object]:
+        """What the agent says of itself. Raises DeviceError if it does not answer."""
+        result = (await self.ask(op="status")).get("result")
         if not isinstance(result, dict):
             raise DeviceError("demo.agent", "the agent gave no status")
         return result

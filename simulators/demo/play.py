@@ -43,7 +43,7 @@ async def play(seconds: int | None, folder: Path | None) -> int:
                 await day.play()
             except EdgeError as error:
                 broken.append(error.message)
-            broken += await _judge(running, day.given, place)
+            broken += await _finish(running, day.given, place)
     except EdgeError as error:
         broken.append(error.message)
     finally:
@@ -54,8 +54,8 @@ async def play(seconds: int | None, folder: Path | None) -> int:
     return 1 if broken else 0
 
 
-async def _judge(running: Stage, given: list[str], place: Path) -> list[str]:
-    """Wait for the last acknowledgement, count, and say what does not add up."""
+async def _finish(running: Stage, given: list[str], place: Path) -> list[str]:
+    """Wait for the last acknowledgement and the last label, count, and say what does not add up."""
     broken: list[str] = []
     try:
         report = await running.drained()
@@ -64,25 +64,15 @@ async def _judge(running: Stage, given: list[str], place: Path) -> list[str]:
         report = await running.central.report()
     with contextlib.suppress(EdgeError):
         await running.until("the last label", lambda: running.printer.idle, 5.0)
-    return broken + _count(running, given, report, place)
+    _count(running, given, report, place)
+    return broken + judge(running, report, place)
 
 
-def _count(running: Stage, given: list[str], report: Report, place: Path) -> list[str]:
+def judge(running: Stage, report: Report, place: Path) -> list[str]:
+    """Every promise that broke, in words; empty when the run was right."""
     saved = running.record.saved
-    lost = sorted(set(saved) - set(report.accepted))
-    doubled = sorted(item for item, times in Counter(report.accepted).items() if times > 1)
-    running.show.chapter("Summary")
-    running.show.line("demo", f"scanned        {len(given)} parcels")
-    running.show.line("demo", f"accepted       {len(saved)} (told to the clerk)")
-    running.show.line("demo", f"acknowledged   {len(report.accepted)} (in the centre's store)")
-    running.show.line("demo", f"lost           {len(lost)}")
-    running.show.line("demo", f"doubled        {len(doubled)}")
-    running.show.line("demo", f"labels         {running.record.labels} in {place / 'labels'}")
-    running.show.line(
-        "demo", f"events         {report.events}, sent again {report.duplicates}, gaps {len(report.gaps)}"
-    )
-    broken = [f"accepted but not in the centre: {item}" for item in lost]
-    broken += [f"accepted twice: {item}" for item in doubled]
+    broken = [f"accepted but not in the centre: {item}" for item in _lost(saved, report)]
+    broken += [f"accepted twice: {item}" for item in _doubled(report)]
     broken += [f"{violation}" for violation in check(place / "central.db")]
     broken += [f"the printer was sent what it must not be sent: {odd}" for odd in running.printer.violations]
     if running.record.labels != len(saved):
@@ -90,3 +80,26 @@ def _count(running: Stage, given: list[str], report: Report, place: Path) -> lis
     if not saved:
         broken.append("no parcel was accepted")
     return broken
+
+
+def _count(running: Stage, given: list[str], report: Report, place: Path) -> None:
+    rows = {
+        "scanned": f"{len(given)} parcels",
+        "accepted": f"{len(running.record.saved)} (told to the clerk)",
+        "acknowledged": f"{len(report.accepted)} (in the centre's store)",
+        "lost": f"{len(_lost(running.record.saved, report))}",
+        "doubled": f"{len(_doubled(report))}",
+        "labels": f"{running.record.labels} in {place / 'labels'}",
+        "events": f"{report.events}, sent again {report.duplicates}, gaps {len(report.gaps)}",
+    }
+    running.show.chapter("Summary")
+    for name, text in rows.items():
+        running.show.line("demo", f"{name:<14} {text}")
+
+
+def _lost(saved: list[str], report: Report) -> list[str]:
+    return sorted(set(saved) - set(report.accepted))
+
+
+def _doubled(report: Report) -> list[str]:
+    return sorted(item for item, times in Counter(report.accepted).items() if times > 1)

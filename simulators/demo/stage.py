@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +32,19 @@ from simulators.scanner import ScannerSim
 
 SAVED = "accepted"  # the prompt that tells a person that a parcel is accepted
 STEP_S = 30.0  # a step of the day that takes longer has failed; the machine may be loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the machines are, and what else differs from the demo in a test."""
+
+    settle_s: float = 0.15
+    print_mm_s: float = 150.0
+    broker_port: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+PEOPLE = Pace()  # real scales and printers, for somebody who watches
 
 
 @dataclass(slots=True)
@@ -96,8 +109,11 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path, show: Show) -> AsyncIterator[Stage]:
-    """Put everything up in `folder`; everything is down again afterwards."""
+async def stage(folder: Path, show: Show, pace: Pace = PEOPLE) -> AsyncIterator[Stage]:
+    """Put everything up in `folder`; everything is down again afterwards.
+
+    With `pace.broker_port` an MQTT broker that runs there is used, and the built-in one idles.
+    """
     changed, record = asyncio.Event(), Record()
 
     def central_news(news: CentralNews) -> None:
@@ -119,33 +135,35 @@ async def stage(folder: Path, show: Show) -> AsyncIterator[Stage]:
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Broker())
+        port = pace.broker_port or broker.port
         central = await stack.enter_async_context(
-            Central(folder / "central.db", "127.0.0.1", broker.port, on_news=central_news)
+            Central(folder / "central.db", "127.0.0.1", port, on_news=central_news)
         )
-        scanner, scale, printer = _devices(folder, LabelTray(folder / "labels", fallen))
+        scanner, scale, printer = _devices(folder, LabelTray(folder / "labels", fallen), pace)
         for device in (scanner, scale, printer):
             await device.endpoint.start()
             stack.push_async_callback(device.endpoint.close)
         running = [asyncio.create_task(device.run()) for device in (scanner, scale, printer)]
         stack.push_async_callback(_end, running)
         printer_port = int(printer.endpoint.url.rpartition(":")[2])
-        config = write_config(folder, broker.port, printer_port)
+        config = write_config(folder, port, printer_port)
         agent = AgentProcess(config, folder / "agent.sock", folder / "agent.log", agent_news)
+        agent.environment.update(pace.environment)
         await agent.start()
         stack.push_async_callback(agent.stop)
         yield Stage(folder, broker, central, scanner, scale, printer, agent, record, show, changed)
 
 
-def _devices(folder: Path, tray: LabelTray) -> tuple[ScannerSim, ScaleSim, PrinterSim]:
+def _devices(folder: Path, tray: LabelTray, pace: Pace) -> tuple[ScannerSim, ScaleSim, PrinterSim]:
     from drivers.scanners.line import LineScannerDevice
 
     clock, drivers = SystemClock(), Registry.installed()
     line, toledo = drivers.load("line"), drivers.load("toledo_8217")
     encode = LineScannerDevice(Options(line.options)).encode
     scanner = ScannerSim(encode, PtyEndpoint(folder, "scanner"), clock)
-    physics = ScalePhysics(Decimal(30), Decimal("0.005"), "kg", seed=1)
+    physics = ScalePhysics(Decimal(30), Decimal("0.005"), "kg", settle_s=pace.settle_s, seed=1)
     scale = ScaleSim(toledo, {"unit": "kg"}, PtyEndpoint(folder, "scale"), physics, clock)
-    return scanner, scale, PrinterSim(TcpEndpoint(), clock, tray=tray)
+    return scanner, scale, PrinterSim(TcpEndpoint(), clock, tray=tray, speed_mm_s=pace.print_mm_s)
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -56,20 +56,24 @@ def wire_of(args: argparse.Namespace, line: SerialSettings) -> Wire:
     return Wire(TcpEndpoint(host, int(port)), *faults)
 
 
-async def run_devices(devices: Mapping[str, Simulated], control_path: Path | None, seed: int) -> int:
+async def run_devices(
+    devices: Mapping[str, Simulated], control_path: Path | None, seed: int, control: Control | None = None
+) -> int:
     """Plug them in, say where they are, and run them until end of input, `quit` or a signal."""
     async with AsyncExitStack() as open_things:
         for name, device in devices.items():
             await device.endpoint.start()
             open_things.push_async_callback(device.endpoint.close)
             print(f"{name} listens at {device.endpoint.url}", flush=True)
-        await serve(devices, control_path, seed)
+        await serve(devices, control_path, seed, control)
     return 0
 
 
-async def serve(devices: Mapping[str, Simulated], control_path: Path | None, seed: int) -> None:
+async def serve(
+    devices: Mapping[str, Simulated], control_path: Path | None, seed: int, control: Control | None = None
+) -> None:
     """Run devices that are plugged in already, until end of input, `quit` or a signal."""
-    control = Control(devices, SystemClock(), seed=seed)
+    control = control or Control(devices, SystemClock(), seed=seed)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -38,6 +38,7 @@ class HidFunction:
         self._queue: deque[bytes] = deque()
         self._news: Callable[[], None] = lambda: None
         self._present = False
+        self.on_report: Callable[[bytes], None] = lambda _: None
 
     @property
     def queued(self) -> int:
@@ -88,8 +89,9 @@ class HidFunction:
     def write(self, _endpoint: int, _data: bytes) -> Handshake:
         return Handshake.STALL
 
-    def set_report(self, _data: bytes, /) -> Answer:
+    def set_report(self, data: bytes, /) -> Answer:
         """An output or feature report from the host."""
+        self.on_report(data)
         return b""
 
     def get_report(self, _number: int, /) -> Answer:

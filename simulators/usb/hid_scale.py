@@ -9,10 +9,8 @@ Must not know: physics, time: who owns the device tells it what the pan shows.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 
-from edge_agent.sdk.driver import Ask, Indication
-from edge_agent.sdk.errors import CommandError
+from edge_agent.sdk.driver import Indication
 from simulators.usb.descriptors import Identity
 from simulators.usb.device import Answer, Handshake
 from simulators.usb.hid import HidFunction
@@ -41,19 +39,22 @@ DESCRIPTOR = bytes.fromhex(
 
 
 class HidScale(HidFunction):
-    """`show` is called with each new indication; `asked` hears what the host wants of the scale."""
+    """`show` is called with each new indication; what the host wants comes as control reports."""
 
-    def __init__(self, asked: Callable[[Ask], None] = lambda _: None) -> None:
+    def __init__(self) -> None:
         super().__init__(DESCRIPTOR, poll_ms=10)
-        self.asked = asked
         self.enforced_zero_return = False
         self._last = bytes((WEIGHT, ZERO, UNITS["g"], 0, 0, 0))
 
     def show(self, now: Indication) -> None:
-        """Push one weight report. A host that does not fetch finds the newest only, as on real scales."""
-        self._last = report(now)
+        """Push the weight report of this indication."""
+        self.show_report(report(now))
+
+    def show_report(self, weight: bytes) -> None:
+        """Push one weight report. A host that does not fetch finds one stale report, as on real scales."""
+        self._last = weight
         if not self.queued:
-            self.push(self._last)
+            self.push(weight)
 
     def get_report(self, number: int) -> Answer:
         return self._last if number == WEIGHT else Handshake.STALL
@@ -62,26 +63,22 @@ class HidScale(HidFunction):
         if len(data) < 2 or data[0] != CONTROL:
             return Handshake.STALL
         self.enforced_zero_return = bool(data[1] & 1)
-        if data[1] & 2:
-            self.asked(Ask.ZERO)
-        return b""
+        return super().set_report(data)
 
 
 def report(now: Indication) -> bytes:
-    """The weight report of an indication. Raises CommandError for what 16 bits cannot count."""
+    """The weight report of an indication. What 16 bits cannot count is over the limit of such a scale."""
     exponent = int(now.net.as_tuple().exponent)
     count = int(abs(now.net).scaleb(-exponent))
-    if count > MAX_COUNT and not now.overload:
-        raise CommandError("sim.too_heavy", f"{now.net} {now.unit} does not fit a HID scale's 16 bits")
-    status = _status(now)
+    status = _status(now, count)
     shown = 0 if status in {FAULT, OVERLOAD} else count
     return struct.pack("<BBBbH", WEIGHT, status, UNITS[now.unit], exponent, shown)
 
 
-def _status(now: Indication) -> int:
+def _status(now: Indication, count: int) -> int:
     if now.fault:
         return FAULT
-    if now.overload:
+    if now.overload or count > MAX_COUNT:
         return OVERLOAD
     if now.underload:
         return UNDER_ZERO

@@ -37,19 +37,23 @@ class PortStatus:
 
 
 class UsbPrinter:
-    """The interface of a printer; what it prints is decided by the simulator on its pipe."""
+    """The interface of a printer; what it prints is decided by the simulator on its pipe.
+
+    `empty_answers`: it answers a poll for data with an empty packet instead of making the host wait.
+    """
 
     device_class = (0, 0, 0)
     interfaces = 1
 
-    def __init__(self, device_id: str = ESCPOS_ID) -> None:
+    def __init__(self, device_id: str = ESCPOS_ID, *, empty_answers: bool = False) -> None:
         self.device_id = device_id
+        self.empty_answers = empty_answers
         self.status = PortStatus()
         self.pipe = Pipe()
         self.resets = 0
 
     def port_name(self, by_path: str) -> str:
-        return f"lp:{by_path}:1.0"
+        return f"lp:/dev/edge-agent/lp-{by_path}:1.0"
 
     def configuration(self) -> bytes:
         return (
@@ -84,7 +88,7 @@ class UsbPrinter:
     def read(self, endpoint: int, room: int) -> Answer:
         if endpoint != DATA_IN & 0x0F:
             return Handshake.STALL
-        return self.pipe.take(room) or Handshake.NAK
+        return self.pipe.take(room) or (b"" if self.empty_answers else Handshake.NAK)
 
     def write(self, endpoint: int, data: bytes) -> Handshake:
         return self.pipe.put(data) if endpoint == DATA_OUT else Handshake.STALL

@@ -78,7 +78,7 @@ class Wedge(HidFunction):
 
     def set_report(self, data: bytes) -> Answer:
         self.lamps = data[0] if data else 0
-        return b""
+        return super().set_report(data)
 
     def _typed(self, character: str) -> tuple[bytes, ...]:
         if self.caps and character.isascii():

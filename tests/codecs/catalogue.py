@@ -1,7 +1,7 @@
 """Every driver of the catalogue with its golden frames, for the tests that hold for all of them.
 
-Owns: finding specs and frames, building a codec as a frame needs it, comparing. Must not know: any protocol but
-the way in which a printer's codec is told its open questions.
+Owns: finding specs and frames, building a codec as a frame needs it, comparing. Must not know: any protocol,
+except for the way in which a printer's codec is told its open questions.
 """
 
 from __future__ import annotations
@@ -34,25 +34,35 @@ def specs() -> dict[str, DriverSpec]:
 @cache
 def frames(protocol: str) -> tuple[Golden, ...]:
     """The golden frames of one protocol."""
-    return tuple(golden for path in sorted((FRAMES / protocol).glob("*.toml")) for golden in load_golden(path))
+    return tuple(
+        golden for path in sorted((FRAMES / protocol).glob("*.toml")) for golden in load_golden(path)
+    )
 
 
 def cases() -> list[tuple[str, Golden]]:
     """Every golden frame with its protocol."""
     return [
-        (folder.name, golden) for folder in sorted(FRAMES.iterdir()) if folder.is_dir() for golden in frames(folder.name)
+        (folder.name, golden)
+        for folder in sorted(FRAMES.iterdir())
+        if folder.is_dir()
+        for golden in frames(folder.name)
     ]
 
 
 def codec_for(protocol: str, golden: Golden) -> Codec[Any]:
     """A fresh codec with the settings that this frame needs, and its questions open."""
+    codec = unasked_codec_for(protocol, golden)
+    ask(codec, golden)
+    return codec
+
+
+def unasked_codec_for(protocol: str, golden: Golden) -> Codec[Any]:
+    """A fresh codec with the settings that this frame needs."""
     spec = specs()[protocol]
     known = {option.name for option in spec.options}
     told = {"unit": golden.unit, "dialect": golden.dialect}
     given = {name: value for name, value in told.items() if value and name in known}
-    codec = spec.decoder(Options(spec.options, {**given, **golden.options}))
-    ask(codec, golden)
-    return codec
+    return spec.decoder(Options(spec.options, {**given, **golden.options}))
 
 
 def ask(codec: Any, golden: Golden) -> None:

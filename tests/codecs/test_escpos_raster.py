@@ -13,6 +13,7 @@ from drivers.printers.escpos_device import (
     Cut,
     EscposDevice,
     Fed,
+    Initialised,
     InRaster,
     Refused,
     RowsDrawn,
@@ -37,7 +38,7 @@ HEADER = 8
 
 @st.composite
 def pages(draw: st.DrawFn) -> Page:
-    """Small pages full of the bytes that make real-time commands, within rows, across rows and across bands."""
+    """Small pages full of the bytes that make real-time commands, within rows and across them."""
     width = draw(st.sampled_from((8, 16, 24, 128, 570, 576)))
     height = draw(st.integers(1, 40))
     size = (width + 7) // 8 * height
@@ -140,7 +141,13 @@ def test_process_ids_grow_and_hold_no_control_character(number: int) -> None:
 
 
 def test_nothing_but_our_own_commands_is_accepted() -> None:
-    for foreign in (b"Hello\n", b"\x1bt\x00", b"\x1dv0\x01\x01\x00\x01\x00", b"\x10\x05\x01", b"\x10\x14\x01\x00\x01"):
+    for foreign in (
+        b"Hello\n",
+        b"\x1bt\x00",
+        b"\x1dv0\x01\x01\x00\x01\x00",
+        b"\x10\x05\x01",
+        b"\x10\x14\x01\x00\x01",
+    ):
         events = EscposDevice().feed(foreign)
         assert events
         assert isinstance(events[0], Refused), foreign
@@ -155,7 +162,5 @@ def test_a_command_inside_raster_data_is_seen_across_chunks() -> None:
 def test_filling_with_nul_ends_a_broken_band_and_does_nothing_else() -> None:
     device = EscposDevice(16)
     device.feed(b"\x1dv0\x00\x02\x00\x03\x00\xff")
-    assert device.in_raster
-    device.feed(bytes(BAND_BYTES + HEADER))
-    assert not device.in_raster
-    assert device.rows == 3
+    assert device.feed(bytes(BAND_BYTES + HEADER)) == [RowsDrawn(3)]
+    assert device.feed(b"\x1b@") == [Initialised()]

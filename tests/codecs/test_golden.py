@@ -1,4 +1,4 @@
-"""Every golden frame of every protocol, four ways: whole, byte by byte, split at random, with noise before."""
+"""Every golden frame of every protocol, four ways: whole, byte by byte, split at random, noise before."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from edge_agent.sdk.driver import Options
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.ports import Codec
 from edge_agent.sdk.testing import Golden
-from tests.codecs.catalogue import ask, cases, codec_for, differences, frames, shown, specs
+from tests.codecs.catalogue import ask, cases, differences, frames, shown, specs, unasked_codec_for
 
 RUBBISH_BYTES = 100_000
 HELD_LIMIT = 32_768  # a codec's buffers are at most 4 KiB; the rest is room for the allocator
@@ -86,7 +86,7 @@ def test_rubbish_does_not_stay_in_memory(protocol: str) -> None:
 @pytest.mark.parametrize(("protocol", "golden"), READABLE)
 def test_the_next_good_frame_is_read_after_rubbish_and_a_silence(protocol: str, golden: Golden) -> None:
     print(f"seed {SEED}")
-    codec = codec_for(protocol, golden)
+    codec = unasked_codec_for(protocol, golden)
     swallow(codec, rubbish(SEED, 2_000))
     codec.flush()
     ask(codec, golden)

@@ -139,5 +139,5 @@ def test_a_wrong_unit_setting_is_named_in_the_hint() -> None:
 
 
 def test_a_scale_indicating_grams_is_refused_whatever_the_setting() -> None:
-    frame = Toledo8217DeviceHalf(options()).reply(WEIGHT, Indication(Decimal("1234"), "g"))
+    frame = Toledo8217DeviceHalf(options()).reply(WEIGHT, Indication(Decimal(1234), "g"))
     assert run_codec(Toledo8217Decoder(options()), [frame])[0].weight is None

@@ -1,6 +1,6 @@
-"""What driver tests stand on: a sink that remembers, and a driver running on a manual clock and a link in memory.
+"""What driver tests stand on: a sink that remembers, a link with a device behind it, a driver that runs.
 
-Owns: SinkLog, `driven`, `turns`. Must not know: any protocol.
+Owns: SinkLog, DeviceLink, `driven`, `turns`. Must not know: any protocol.
 """
 
 from __future__ import annotations
@@ -56,23 +56,36 @@ class SinkLog:
 
 
 class DeviceLink(MemoryLink):
-    """A link with a device behind it: what it answers to a write arrives at once."""
+    """A link with a device behind it: what it answers to a write arrives at once.
+
+    With `hang_up_at` the link is lost once so many bytes have been written to it; with `stall_at` it takes no
+    more than so many, and lets the writer wait.
+    """
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         super().__init__()
+        self.hang_up_at: int | None = None
+        self.stall_at: int | None = None
         self._answer = answer
 
     async def write(self, data: bytes, timeout_s: float) -> None:
         before = len(self.written)
+        stalled = self.stall_at is not None and before + len(data) > self.stall_at
         try:
-            await super().write(data, timeout_s)
+            await super().write(data[: (self.stall_at or 0) - before] if stalled else data, timeout_s)
         finally:
             reply = self._answer(bytes(self.written[before:]))
             if reply:
                 self.arrive(reply)
+            if self.hang_up_at is not None and len(self.written) >= self.hang_up_at:
+                self.hang_up()
+        if stalled:
+            await asyncio.Event().wait()
 
 
-def context(spec: DriverSpec, link: ByteLink, clock: ManualClock, sink: SinkLog, **options: object) -> Context:
+def context(
+    spec: DriverSpec, link: ByteLink, clock: ManualClock, sink: SinkLog, **options: object
+) -> Context:
     """All that a driver is given."""
     return Context("device", link, clock, sink, Options(spec.options, options))
 

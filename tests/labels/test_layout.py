@@ -60,6 +60,12 @@ def test_codes_read_in_all_four_rotations(fonts: Fonts, degrees: int, dpi: int) 
     assert codes(page) == {"Code128": "RR123456785BD", "QRCode": "RR123456785BD"}
 
 
+def test_gs1_128_prints_element_strings(fonts: Fonts) -> None:
+    gs1 = LINEAR.replace('"code128"', '"gs1_128"').replace("{item.number}", "(3103)001250(21){item.number}")
+    template = template_of(gs1 + "at = [0, 5]\nsize = [80, 12]\n", width=80)
+    assert codes(render(template, DATA, fonts=fonts)) == {"Code128": "(3103)001250(21)RR123456785BD"}
+
+
 @pytest.mark.parametrize(("degrees", "turns"), [(90, 3), (180, 2), (270, 1)])
 def test_turned_text_is_the_same_text(fonts: Fonts, degrees: int, turns: int) -> None:
     size = "[40, 8]" if degrees == 180 else "[8, 40]"
@@ -82,6 +88,19 @@ def test_finer_heads_get_whole_dots_that_are_never_wider(fonts: Fonts) -> None:
     line = '[[element]]\nid = "rule"\ntype = "line"\nat = [0, 0]\nto = [0, 10]\nstroke_dots = 3\n'
     dots = pixels(render(template_of(line), DATA, fonts=fonts, dpi=300)) == 0
     assert dots[0].sum() == 4
+
+
+@pytest.mark.parametrize("dpi", [150, 203, 300, 600])
+def test_what_stands_in_a_frame_leaves_no_gap(fonts: Fonts, dpi: int) -> None:
+    frame = '[[element]]\nid = "frame"\ntype = "box"\nat = [3, 7.7]\nsize = [40, 9]\nstroke_dots = 3\n'
+    inside = TEXT.replace("at = [5, 5]\nsize = [40, 8]", "at = [3.375, 8.075]\nsize = [39.25, 8.25]")
+    page = render(template_of(frame + inside + "invert = true\n"), DATA, fonts=fonts, dpi=dpi)
+    bounds = ink_bounds(page)
+    assert bounds is not None
+    left, top, right, bottom = bounds
+    dots = pixels(page) == 0
+    assert dots[top:bottom, left : left + dpi // 50].all()
+    assert dots[top : top + dpi // 50, left:right].all()
 
 
 def test_a_stroke_never_vanishes_on_a_coarse_head(fonts: Fonts) -> None:

@@ -75,12 +75,6 @@ def test_drawing_adds_ink_and_takes_none_away() -> None:
     assert canvas.page() == page_of(["#####", ".###.", ".#..."])
 
 
-def test_a_frame_is_drawn_inside_its_bounds() -> None:
-    canvas = Canvas(6, 5)
-    canvas.frame(1, 0, 5, 5, 2)
-    assert canvas.page() == page_of([".#####", ".#####", ".##.##", ".#####", ".#####"])
-
-
 @pytest.mark.parametrize(("left", "top"), [(-1, 0), (0, -1), (3, 0), (0, 2)])
 def test_what_would_leave_the_canvas_is_refused(left: int, top: int) -> None:
     with pytest.raises(ValueError, match="wholly"):

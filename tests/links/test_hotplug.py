@@ -211,3 +211,19 @@ async def test_polling_ends_with_the_wait(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_the_real_kernel_can_be_listened_to_or_is_polled() -> None:
     with Hotplug(kernel_events) as hotplug:
         assert await hotplug.changed(0.01) in {True, False}
+
+
+@pytest.mark.parametrize("step", ["socket", "bind"])
+async def test_where_listening_is_forbidden_it_polls(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forbidden(socket.socket):
+        def __init__(self, *_: object) -> None:
+            if step == "socket":
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported")
+            super().__init__(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+        def bind(self, _: object) -> None:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(module.socket, "socket", Forbidden)
+    with Hotplug() as hotplug:
+        assert hotplug.is_polling

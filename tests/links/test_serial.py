@@ -1,11 +1,15 @@
 """Serial ports over real ptys, once open: order, back-pressure, hang-up, deadlines."""
 
 import asyncio
+import os
 import random
 
 import pytest
 
+from edge_agent.links import descriptor
 from edge_agent.links.descriptor import WAITING_LIMIT
+from edge_agent.links.serial import SerialLink
+from edge_agent.sdk.driver import SerialSettings
 from tests.links.far_end import Cable, eventually, lost, open_port, read_exactly, soon
 
 KERNEL_HOLDS = 256 * 1024  # more than both directions of a pty can hold
@@ -137,6 +141,29 @@ async def test_unplugged_while_writing_is_a_lost_link_with_the_accepted_count() 
         await link.close()
 
 
+async def test_a_write_is_the_first_to_notice_an_unplug_while_input_is_held_back() -> None:
+    async with Cable() as cable:
+        link = await open_port(cable)
+        await lost(cable.device.write(bytes(10**6), 0.2))
+        await cable.unplug()
+        assert (await lost(link.write(b"W\r", 1))).code == "link.lost"
+        await link.close()
+
+
+async def test_a_dead_port_that_only_says_try_again_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object) -> bytes:
+        raise BlockingIOError
+
+    async with Cable() as cable:
+        link = await open_port(cable)
+        await cable.unplug()
+        monkeypatch.setattr(descriptor.os, "read", nothing)
+        error = await lost(link.read())
+        monkeypatch.undo()
+        assert error.code == "link.lost"
+        await link.close()
+
+
 async def test_two_writes_at_once_do_not_mix() -> None:
     async with Cable() as cable:
         link = await open_port(cable)
@@ -216,3 +243,15 @@ async def test_an_idle_port_wakes_the_loop_never_and_a_chunk_wakes_it_once(
         await read_exactly(link, 9)
         assert len(calls) == 1
         await link.close()
+
+
+async def test_a_pty_can_be_opened_again_with_parity_as_often_as_needed() -> None:
+    ours, far_end = os.openpty()
+    try:
+        settings = SerialSettings(9600, 7, "E", 1)
+        for _ in range(3):
+            link = await SerialLink.open(os.ttyname(far_end), settings, device="scale-1")
+            await link.close()
+    finally:
+        os.close(ours)
+        os.close(far_end)

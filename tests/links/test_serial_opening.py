@@ -262,3 +262,14 @@ async def test_without_free_descriptors_opening_fails_cleanly() -> None:
                 await link.close()
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_without_threads_left_opening_fails_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with Cable() as cable:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        error = await lost(open_port(cable))
+        monkeypatch.undo()
+        assert error.code == "link.open_failed"

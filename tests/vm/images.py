@@ -1,4 +1,4 @@
-"""The guest's files under .work/vm: built when missing or when their recipe changed, booted once, state saved.
+"""The guest's files under .work/vm: built when missing or changed, booted once, state saved.
 
 Owns: the recipe's key, the cache, one build at a time. Must not know: the tests.
 """
@@ -83,19 +83,19 @@ def _build_image(rootfs: Path, pins: str, image: Image) -> None:
 
 def _boot_and_save(image: Image) -> None:
     start = time.monotonic()
-    for stale in (image.booted, image.state, image.folder / "state-key"):
+    for stale in (image.booted.root, image.booted.state, image.folder / "state-key"):
         stale.unlink(missing_ok=True)
     folder = image.folder / "boot"
     _clear(folder)
-    make_overlay(image.root, "raw", image.booted)
+    make_overlay(image.root, "raw", image.booted.root)
     copy_disk(image.data, folder / "data.img")
-    machine = Machine(image, folder, image.booted, Wiring(folder / "data.img"), wake=False)
+    machine = Machine(image, folder, image.booted.root, Wiring(folder / "data.img"))
     try:
         guest = Guest(machine)
         guest.greet()
         guest.run(f"modprobe -a {DRIVERS} && udevadm settle && sync")
         guest.close()
-        machine.save_state(image.state)
+        machine.save_state(image.booted.state)
     finally:
         machine.cut_power()
     (image.folder / "state-key").write_text(_wanted_state(), encoding="utf-8")
@@ -104,7 +104,7 @@ def _boot_and_save(image: Image) -> None:
 
 def _state_key(image: Image) -> str:
     file = image.folder / "state-key"
-    return file.read_text(encoding="utf-8") if file.exists() and image.state.exists() else ""
+    return file.read_text(encoding="utf-8") if file.exists() and image.booted.state.exists() else ""
 
 
 def _wanted_state() -> str:

@@ -1,7 +1,6 @@
-"""For tests whose body runs in the guest: the decorator, and simulated USB devices beside the test.
+"""For tests whose body runs in the guest: the way in, and waiting for a condition there.
 
-Owns: the way of a test function into the guest, a thread with an event loop for the simulated devices.
-Must not know: QEMU.
+Must not know: QEMU, devices.
 """
 
 from __future__ import annotations
@@ -9,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 IN_GUEST = "EDGE_IN_GUEST" in os.environ
 EVENTUALLY_S = 60.0  # generous: under emulation with two busy cores a plug-in takes seconds
 POLL_S = 0.02
+PI_LOOP, PI_LOOP_S = 400_000, 0.025  # a plain loop, and how long that board takes for it
 
 ValueT = TypeVar("ValueT")
 Test = Callable[..., Any]
@@ -47,50 +45,19 @@ def eventually(check: Callable[[], ValueT], what: str, timeout_s: float = EVENTU
     return value
 
 
-class Bench:
-    """Where simulated devices run: a thread of their own, since opening a port blocks until they answer."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="bench")
-        self._thread.start()
-
-    def do(self, work: Coroutine[Any, Any, ValueT], timeout_s: float = EVENTUALLY_S) -> ValueT:
-        """Have the devices' loop do this, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
-
-    def tell(self, action: Callable[..., object], *arguments: object) -> None:
-        """Call a plain function on the devices' loop."""
-
-        async def call() -> None:
-            action(*arguments)
-
-        self.do(call())
-
-    def keep(self, work: Coroutine[Any, Any, object]) -> None:
-        """Have the devices' loop do this until the bench is cleared."""
-        self._loop.call_soon_threadsafe(self._loop.create_task, work)
-
-    def clear(self) -> None:
-        """Stop everything on the loop, then the loop."""
-
-        async def stop_tasks() -> None:
-            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-        self.do(stop_tasks())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(EVENTUALLY_S)
-        self._loop.close()
+async def until(check: Callable[[], object], what: str, timeout_s: float = EVENTUALLY_S) -> None:
+    """Wait on the loop until `check` holds."""
+    deadline = time.monotonic() + timeout_s
+    while not check():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        await asyncio.sleep(POLL_S)
 
 
-@contextmanager
-def bench() -> Iterator[Bench]:
-    """A bench for simulated devices, cleared at the end."""
-    ours = Bench()
-    try:
-        yield ours
-    finally:
-        ours.clear()
+def slowness() -> float:
+    """How many times slower than a Raspberry Pi 4 this guest runs just now; at least 1.
+
+    A promise in seconds is checked against that many seconds: emulation and a busy host stretch both alike.
+    """
+    start = time.monotonic()
+    sum(range(PI_LOOP))
+    return max(1.0, (time.monotonic() - start) / PI_LOOP_S)

@@ -1,6 +1,6 @@
 """One QEMU process: the test guest, booted or woken from its saved state.
 
-Owns: QEMU's arguments, its control socket (QMP), cutting its power. Must not know: what the guest is asked to do.
+Owns: QEMU's arguments, its control socket (QMP), cutting its power. Must not know: what the guest does.
 
 Without KVM (EDGE_VM_ACCEL=kvm switches it on) a boot takes some 20 s and a wake-up about one.
 """
@@ -30,6 +30,14 @@ HOST_AS_SEEN = "10.0.2.100"  # where the guest finds the one forwarded port of t
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """A guest that was stopped in the middle of its life: its root disk, its memory and devices."""
+
+    root: Path
+    state: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """The files that one build of the guest consists of."""
 
@@ -52,14 +60,9 @@ class Image:
         return self.folder / "data.img"
 
     @property
-    def booted(self) -> Path:
-        """The root disk as it was when the state was saved."""
-        return self.folder / "booted.qcow2"
-
-    @property
-    def state(self) -> Path:
-        """Memory and devices of the booted guest."""
-        return self.folder / "booted.state"
+    def booted(self) -> Saved:
+        """The guest as it was when it had booted."""
+        return Saved(self.folder / "booted.qcow2", self.folder / "booted.state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,16 @@ class Wiring:
 class Machine:
     """A running guest. Its files lie in `folder`, which belongs to it alone."""
 
-    def __init__(self, image: Image, folder: Path, root_disk: Path, wiring: Wiring, *, wake: bool) -> None:
+    def __init__(
+        self, image: Image, folder: Path, root_disk: Path, wiring: Wiring, wake: Saved | None = None
+    ) -> None:
         self.folder = folder
         self.console = folder / "console.log"
         self._qmp: socket.socket | None = None
         self._qmp_lines: Any = None
         arguments = _arguments(image, folder, root_disk, wiring)
-        if wake:
-            arguments += ["-incoming", f"exec:cat {image.state}"]
+        if wake is not None:
+            arguments += ["-incoming", f"exec:cat {wake.state}"]
         with (folder / "qemu.log").open("wb") as log:
             self.process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=folder

@@ -1,12 +1,12 @@
-"""Serial adapters on a real kernel: names, line settings, exclusive use, unplug and re-plug, drivers on top."""
+"""Serial adapters on a real kernel: names, line settings, exclusive use, unplug and re-plug, drivers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import glob
-import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,54 +24,23 @@ from edge_agent.sdk.ports import ByteLink
 from simulators.scale import ScaleSim
 from simulators.scale_physics import ScalePhysics
 from simulators.scanner import ScannerSim
-from simulators.usb.bus import Plug
 from simulators.usb.cdc_acm import SCALE, CdcAcm
-from simulators.usb.descriptors import Identity
-from simulators.usb.device import UsbDevice
 from simulators.usb.ftdi import ADAPTER, Ftdi
-from simulators.usb.pipe import UsbEndpoint
 from simulators.usb.serial_line import SerialLine
-from tests.vm.inside import Bench, bench, eventually, in_guest
+from tests.vm.bench import Bench, Stream, bench
+from tests.vm.inside import eventually, in_guest, slowness, until
 
 SEVEN_EVEN = SerialSettings(9600, 7, "E", 1)
 KINDS = {"ftdi": (Ftdi, ADAPTER), "cdc_acm": (CdcAcm, SCALE)}
 REPLUG_S = 3.0  # promised: plugged in again to ready again
 
 
-class Adapter:
-    """A simulated adapter on the bench, and the endpoint that its device hangs on."""
-
-    def __init__(
-        self, devices: Bench, kind: str, line_: SerialSettings | None = None, serial: str = ""
-    ) -> None:
-        make, identity = KINDS[kind]
-        if serial:
-            identity = Identity(identity.vendor, identity.product, identity.maker, identity.name, serial)
-        self.devices = devices
-        self.function = make(SerialLine(line_))
-        self.usb = UsbDevice(self.function, identity)
-        self.plug = Plug(self.usb)
-        self.endpoint = UsbEndpoint(self.function, self.plug)
-
-    @property
-    def node(self) -> Path:
-        return Path(self.endpoint.url.removeprefix("serial:"))
-
-    def insert(self) -> None:
-        self.devices.do(self.plug.insert())
-        eventually(self.node.exists, f"{self.node}; there are {glob.glob('/dev/serial/*/*')}")
-
-    def pull(self) -> None:
-        self.devices.do(self.plug.pull())
-
-
-@contextlib.contextmanager
-def adapter(kind: str, line_: SerialSettings | None = None) -> Iterator[Adapter]:
-    with bench() as devices:
-        one = Adapter(devices, kind, line_)
-        one.insert()
-        yield one
-        one.pull()
+def adapter(devices: Bench, kind: str, line_: SerialSettings | None = None, serial: str = "") -> Stream:
+    """A serial adapter, plugged in; `line_` is how the device behind it is set."""
+    make, identity = KINDS[kind]
+    one = Stream(devices, make(SerialLine(line_)), replace(identity, serial=serial or identity.serial))
+    one.insert()
+    return one
 
 
 class Heard:
@@ -87,10 +56,9 @@ class Heard:
         self.texts += [scan.text for scan in scans]
 
     async def weights(self, weights: Sequence[Any]) -> None:
-        self.shown += [
-            (str(weight.reading.status), f"{weight.reading.weight} {weight.reading.unit}")
-            for weight in weights
-        ]
+        for weight in weights:
+            reading = weight.reading
+            self.shown.append((str(reading.status), f"{reading.weight} {reading.unit}"))
 
     async def printer(self, state: object) -> None:
         raise AssertionError(f"no printer here: {state}")
@@ -117,24 +85,18 @@ async def driving(spec: DriverSpec, link: ByteLink, heard: Heard, **options: obj
         await link.close()
 
 
-async def until(check: Any, what: str) -> None:
-    async with asyncio.timeout(60):
-        while not check():
-            await asyncio.sleep(0.02)
-    assert check(), what
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @in_guest
 async def test_a_line_scanner_is_read(kind: str) -> None:
-    with adapter(kind) as one:
+    with bench() as devices:
+        one = adapter(devices, kind)
         scanner = ScannerSim(line_bytes, one.endpoint, SystemClock())
-        one.devices.keep(scanner.run())
+        devices.keep(scanner.run())
         heard = Heard()
         link = await open_link(one.endpoint.url, SerialSettings(), device="d1")
         async with driving(line.SPEC, link, heard):
             wanted = [f"LOT-{number:06}" for number in range(20)]
-            await asyncio.to_thread(one.devices.do, scanner.burst(wanted))
+            await asyncio.to_thread(devices.do, scanner.burst(wanted))
             await until(lambda: len(heard.texts) >= 20, str(heard.texts))
         assert heard.texts == wanted
         assert not heard.troubles
@@ -147,10 +109,11 @@ def line_bytes(text: str) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 @in_guest
 async def test_a_toledo_scale_is_read_with_its_line_settings(kind: str) -> None:
-    with adapter(kind, SEVEN_EVEN) as one:
+    with bench() as devices:
+        one = adapter(devices, kind, SEVEN_EVEN)
         physics = ScalePhysics()
         physics.put(Decimal("7.65"))
-        one.devices.keep(ScaleSim(toledo_8217.SPEC, {}, one.endpoint, physics, SystemClock()).run())
+        devices.keep(ScaleSim(toledo_8217.SPEC, {}, one.endpoint, physics, SystemClock()).run())
         heard = Heard()
         link = await open_link(one.endpoint.url, SEVEN_EVEN, device="d1")
         async with driving(toledo_8217.SPEC, link, heard):
@@ -161,31 +124,31 @@ async def test_a_toledo_scale_is_read_with_its_line_settings(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    "settings", [(1200, 7, "O", 2), (4800, 7, "E", 2), (19200, 8, "N", 1), (115200, 8, "E", 1)]
-)
 @in_guest
-async def test_the_device_sees_the_line_settings(kind: str, settings: Sequence[Any]) -> None:
-    with adapter(kind) as one:
-        link = await open_link(one.endpoint.url, SerialSettings(*settings, dtr=True), device="d1")
+async def test_the_device_sees_the_line_settings(kind: str) -> None:
+    with bench() as devices:
+        one = adapter(devices, kind)
         seen = one.function.line
-        assert (seen.host.baud, seen.host.bits, seen.host.parity, seen.host.stop) == tuple(settings)
-        assert seen.dtr
-        assert not seen.rts
-        await link.close()
+        for wanted in [(1200, 7, "O", 2), (4800, 7, "E", 2), (19200, 8, "N", 1), (115200, 8, "E", 1)]:
+            link = await open_link(one.endpoint.url, SerialSettings(*wanted, dtr=True), device="d1")
+            assert (seen.host.baud, seen.host.bits, seen.host.parity, seen.host.stop) == wanted
+            assert (seen.dtr, seen.rts) == (True, False)
+            await link.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @in_guest
 async def test_wrong_line_settings_give_no_weight(kind: str) -> None:
-    with adapter(kind, SEVEN_EVEN) as one:
+    with bench() as devices:
+        one = adapter(devices, kind, SEVEN_EVEN)
         physics = ScalePhysics()
         physics.put(Decimal("7.65"))
-        one.devices.keep(ScaleSim(toledo_8217.SPEC, {}, one.endpoint, physics, SystemClock()).run())
+        scale = ScaleSim(toledo_8217.SPEC, {}, one.endpoint, physics, SystemClock())
+        devices.keep(scale.run())
         heard = Heard()
         link = await open_link(one.endpoint.url, SerialSettings(4800, 7, "E", 1), device="d1")
         async with driving(toledo_8217.SPEC, link, heard):
-            await asyncio.sleep(3)  # a scale that can be read has answered within 0.2 s
+            await until(lambda: len(scale.rubbish) >= 5, "the scale hears five requests, all garbled")
         assert heard.shown == []
         assert not heard.is_ready.is_set()
 
@@ -193,7 +156,8 @@ async def test_wrong_line_settings_give_no_weight(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @in_guest
 async def test_a_port_is_ours_alone(kind: str) -> None:
-    with adapter(kind) as one:
+    with bench() as devices:
+        one = adapter(devices, kind)
         link = await open_link(one.endpoint.url, SerialSettings(), device="d1")
         with pytest.raises(LinkError) as caught:
             await open_link(one.endpoint.url, SerialSettings(), device="d2")
@@ -206,7 +170,8 @@ async def test_a_port_is_ours_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @in_guest
 async def test_another_program_cannot_open_our_port(kind: str) -> None:
-    with adapter(kind) as one:
+    with bench() as devices:
+        one = adapter(devices, kind)
         link = await open_link(one.endpoint.url, SerialSettings(), device="d1")
         stranger = await asyncio.create_subprocess_exec(
             *("python3", "-c", f"import os; os.setuid(65534); open({str(one.node)!r}, 'rb')"),
@@ -222,7 +187,8 @@ async def test_another_program_cannot_open_our_port(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @in_guest
 async def test_an_unplug_in_mid_read_is_told_at_once_and_a_replug_heals_within_3_seconds(kind: str) -> None:
-    with adapter(kind) as one:
+    with bench() as devices:
+        one = adapter(devices, kind)
         link = await open_link(one.endpoint.url, SerialSettings(), device="d1")
         reading = asyncio.create_task(link.read())
         await until(lambda: one.endpoint.connected, "the port is polled")
@@ -231,16 +197,17 @@ async def test_an_unplug_in_mid_read_is_told_at_once_and_a_replug_heals_within_3
             await asyncio.wait_for(reading, 60)
         assert caught.value.code == "link.lost"
         await link.close()
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        await asyncio.to_thread(one.devices.do, one.plug.insert())
+        allowed = REPLUG_S * slowness()
+        start = time.monotonic()
+        await asyncio.to_thread(devices.do, one.plug.insert())
         again = await reopened(one.endpoint.url)
-        took = loop.time() - start
-        await asyncio.to_thread(one.devices.do, one.endpoint.write(b"BACK\r"))
+        took = time.monotonic() - start
+        await asyncio.to_thread(devices.do, one.endpoint.write(b"BACK\r"))
         assert await asyncio.wait_for(again.read(), 60) == b"BACK\r"
         await again.close()
-        print(f"ready again after {took:.2f} s")
-        assert took < REPLUG_S * slowness()
+        allowed = max(allowed, REPLUG_S * slowness())
+        print(f"ready again after {took:.2f} s of {allowed:.1f} s")
+        assert took < allowed
 
 
 async def reopened(url: str) -> ByteLink:
@@ -251,40 +218,23 @@ async def reopened(url: str) -> ByteLink:
             await asyncio.sleep(0.05)
 
 
-def slowness() -> float:
-    """How much slower than it should a plain Python loop runs here now: deadlines stretch with it."""
-    import time
-
-    start = time.process_time()
-    wall = time.monotonic()
-    sum(range(200_000))
-    share = max(1.0, (time.monotonic() - wall) / max(1e-6, time.process_time() - start))
-    return share * max(1.0, (time.process_time() - start) / 0.05)
-
-
 @in_guest
 def test_two_identical_adapters_are_told_apart_by_path() -> None:
     with bench() as devices:
-        left, right = Adapter(devices, "ftdi"), Adapter(devices, "ftdi")
-        left.insert()
-        right.insert()
+        left, right = adapter(devices, "ftdi"), adapter(devices, "ftdi")
         ports = {port.by_path: port for port in serial_ports()}
         assert str(left.node) in ports
         assert str(right.node) in ports
         assert ports[str(left.node)].twins
         assert ports[str(left.node)].stable_name == str(left.node)
         assert left.node.resolve() != right.node.resolve()
-        assert len(glob.glob("/dev/serial/by-id/*FT232R*")) == 1
-        devices.do(left.plug.pull())
-        devices.do(right.plug.pull())
+        assert len(list(Path("/dev/serial/by-id").glob("*FT232R*"))) == 1
 
 
 @in_guest
 async def test_identical_adapters_keep_their_roles_when_plugged_in_in_another_order() -> None:
     with bench() as devices:
-        left, right = Adapter(devices, "ftdi"), Adapter(devices, "ftdi")
-        for one in (left, right):
-            one.insert()
+        left, right = adapter(devices, "ftdi"), adapter(devices, "ftdi")
         before = left.node.resolve()
         for one in (left, right):
             one.pull()
@@ -297,17 +247,13 @@ async def test_identical_adapters_keep_their_roles_when_plugged_in_in_another_or
         await asyncio.to_thread(devices.do, left.endpoint.write(b"LEFT\r"))
         assert await asyncio.wait_for(link.read(), 60) == b"LEFT\r"
         await link.close()
-        for one in (right, left):
-            one.pull()
 
 
 @in_guest
 def test_an_adapter_with_a_serial_number_is_named_by_id() -> None:
     with bench() as devices:
-        one = Adapter(devices, "ftdi", serial="A50285BI")
-        one.insert()
+        one = adapter(devices, "ftdi", serial="A50285BI")
         port = next(port for port in serial_ports() if port.by_path == str(one.node))
         assert port.stable_name == "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0"
         assert port.usb_id == "0403:6001"
-        assert os.path.realpath(port.stable_name) == str(one.node.resolve())
-        one.pull()
+        assert Path(port.stable_name).resolve() == one.node.resolve()

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import glob
-from pathlib import Path
-
 import pytest
 
 from simulators.usb import cdc_acm, ftdi, hid_pos, hid_scale, printer, wedge
-from simulators.usb.bus import Plug
-from simulators.usb.device import UsbDevice
-from tests.vm.inside import bench, eventually, in_guest
+from tests.vm.bench import Simulated, bench
+from tests.vm.inside import eventually, in_guest
 
+BY_ID_KEYBOARD = "/dev/input/by-id/usb-Booth_Sim_keyboard_scanner_KB0001-event-kbd"
 KINDS = {
-    "ftdi": (ftdi.Ftdi, ftdi.ADAPTER, "serial/by-path/{path}:1.0-port0"),
-    "cdc_acm": (cdc_acm.CdcAcm, cdc_acm.SCALE, "serial/by-path/{path}:1.0"),
-    "wedge": (wedge.Wedge, wedge.SCANNER, "input/by-path/{path}:1.0-event-kbd"),
-    "hid_pos": (hid_pos.HidPos, hid_pos.SCANNER, "hidraw0"),
-    "hid_scale": (hid_scale.HidScale, hid_scale.SCALE, "hidraw0"),
-    "printer": (printer.UsbPrinter, printer.ESCPOS, "usb/lp0"),
+    "ftdi": (ftdi.Ftdi, ftdi.ADAPTER, "/dev/serial/by-path/{path}:1.0-port0"),
+    "cdc_acm": (cdc_acm.CdcAcm, cdc_acm.SCALE, "/dev/serial/by-id/usb-Booth_Sim_CDC_scale_CW0001-if00"),
+    "wedge": (wedge.Wedge, wedge.SCANNER, BY_ID_KEYBOARD),
+    "hid_pos": (hid_pos.HidPos, hid_pos.SCANNER, "/dev/hidraw0"),
+    "hid_scale": (hid_scale.HidScale, hid_scale.SCALE, "/dev/hidraw0"),
+    "printer": (printer.UsbPrinter, printer.ESCPOS, "/dev/usb/lp0"),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @in_guest
-def test_a_simulated_device_gets_its_node(kind: str) -> None:
+def test_a_device_gets_its_node_and_loses_it(kind: str) -> None:
     function, identity, node = KINDS[kind]
     with bench() as devices:
-        plug = Plug(UsbDevice(function(), identity))
-        devices.do(plug.insert())
-        path = Path("/dev") / node.format(path=plug.path)
-        eventually(path.exists, f"{path}; there are {glob.glob('/dev/*/by-*/*')}")
-        devices.do(plug.pull())
-        eventually(lambda: not path.exists(), f"no {path} any more")
+        one = Simulated(devices, function(), identity, node)
+        one.insert()
+        one.pull()
+        eventually(lambda: not one.node.exists(), f"no {one.node} any more")
+
+
+@in_guest
+def test_all_devices_of_a_booth_work_side_by_side() -> None:
+    with bench() as devices:
+        booth = [
+            Simulated(devices, function(), identity, node)
+            for name, (function, identity, node) in KINDS.items()
+            if name != "hid_pos"
+        ]
+        for one in booth:
+            one.insert()
+        assert len({one.plug.port for one in booth}) == len(booth)

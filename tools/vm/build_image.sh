@@ -66,5 +66,5 @@ cp "$root/boot/vmlinuz-$version" "$work/vmlinuz"
 rm -f "$work/root.img" "$work/data.img"
 mke2fs -q -t ext4 -L root -d "$root" "$work/root.img" 1500M
 # The data disk of the power cuts: its journal is small so that many cuts fit in little time.
-mke2fs -q -t ext4 -L data -J size=4 "$work/data.img" 64M
+mke2fs -q -t ext4 -L data -J size=4 "$work/data.img" 256M
 rm -rf "$root" "$early"

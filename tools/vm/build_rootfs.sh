@@ -17,6 +17,11 @@ for drivers in gpu media infiniband iio hwmon mtd staging isdn ata scsi net/wire
 done
 set -- "$@" "--dpkgopt=path-exclude=/lib/modules/*/kernel/sound/*"
 
+# Of some hundred font files the labels need those of two scripts.
+fonts=/usr/share/fonts/truetype/noto
+set -- "$@" "--dpkgopt=path-exclude=$fonts/*" "--dpkgopt=path-include=$fonts/NotoSans-*" \
+    "--dpkgopt=path-include=$fonts/NotoSansBengali-*" "--dpkgopt=path-include=$fonts/NotoSansMono-*"
+
 mode=unshare
 [ "$(id -u)" != 0 ] || mode=root
 # INITRD=No: the guest starts from our own initramfs, so the kernel package need not build one.

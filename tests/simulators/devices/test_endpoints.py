@@ -53,6 +53,13 @@ def push(host: socket.socket, most: int) -> int:
     return sent
 
 
+def read_all(host: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count and (piece := host.recv(65_536)):
+        data += piece
+    return data
+
+
 def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -232,6 +239,36 @@ async def test_a_device_that_reads_nothing_holds_the_host_back(tcp: TcpEndpoint)
     with dial(tcp) as host:
         await until(lambda: tcp.connected)
         assert push(host, 16 * 1024 * 1024) < 16 * 1024 * 1024
+
+
+async def test_a_slow_host_gets_everything_if_it_keeps_reading(tcp: TcpEndpoint) -> None:
+    big = bytes(range(256)) * 8192
+    with dial(tcp) as host:
+        await until(lambda: tcp.connected)
+        reading = asyncio.ensure_future(OFF_THREAD(read_all, host, len(big)))
+        await tcp.write(big)
+        assert await reading == big
+    assert tcp.lost_bytes == 0
+
+
+async def test_a_host_that_resets_is_a_hang_up_and_loses_what_is_sent(tcp: TcpEndpoint) -> None:
+    with dial(tcp) as host:
+        await until(lambda: tcp.connected)
+        host.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    await tcp.write(b"12345")
+    assert (tcp.connected, tcp.lost_bytes) == (False, 5)
+    with pytest.raises(LinkError):
+        await tcp.read()
+
+
+async def test_an_unplug_ends_a_write_to_a_host_that_takes_nothing(tcp: TcpEndpoint) -> None:
+    with dial(tcp):
+        await until(lambda: tcp.connected)
+        writing = asyncio.ensure_future(tcp.write(bytes(64_000_000)))
+        await asyncio.sleep(0)
+        await tcp.unplug()
+        await asyncio.wait_for(writing, 20)
+    assert tcp.lost_bytes > 0
 
 
 async def test_a_taken_port_is_told(tcp: TcpEndpoint) -> None:

@@ -116,6 +116,23 @@ async def test_two_labels_in_one_chunk_are_cut_where_the_cut_stands(desk: Desk) 
     assert desk.pages == [stripes(30), stripes(20)]
 
 
+async def test_paper_that_is_fed_is_white_and_takes_its_time(desk: Desk) -> None:
+    link = await desk.open()
+    data = b"".join(bands(stripes(10), WIDTH)) + end_of_page("none", 600)
+    await desk.send(link, data, seconds=0.05)
+    assert desk.printer.path.left_mm > 50_000 - 76
+    await desk.send(link, end_of_page("full", 0))
+    assert desk.pages == [Page(WIDTH, 610, stripes(10).data + bytes(600 * 72))]
+
+
+async def test_a_power_cut_while_paper_is_fed_loses_the_rest(desk: Desk) -> None:
+    link = await desk.open()
+    await desk.send(link, b"".join(bands(stripes(10), WIDTH)) + end_of_page("none", 250), seconds=0.01)
+    await desk.printer.power(False)
+    await desk.clock.advance(60)
+    assert [page.height for page in desk.pages] == [10]
+
+
 async def test_any_chunking_gives_the_same_label(desk: Desk) -> None:
     link = await desk.open()
     data = label_of(stripes(40))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -23,8 +24,12 @@ def mosquitto_port(mosquitto_binary: str, tmp_path_factory: pytest.TempPathFacto
 
 @pytest_asyncio.fixture
 async def broker() -> AsyncIterator[Broker]:
+    """Fails its test if anything in the loop raised where nobody waits for it."""
+    troubles: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: troubles.append(context))
     async with Broker() as running:
         yield running
+    assert not troubles
 
 
 @pytest.fixture(params=["builtin", "mosquitto"])

@@ -156,12 +156,9 @@ class Paho:
 
 
 @asynccontextmanager
-async def raw(port: int, connect: Connect | None = None, *, receive_buffer: int = 0) -> AsyncIterator[Raw]:
+async def raw(port: int, connect: Connect | None = None) -> AsyncIterator[Raw]:
     """A socket that says what it is told, after an ordinary CONNECT if one is given."""
-    opened = socket.create_connection(("127.0.0.1", port))
-    if receive_buffer:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    reader, writer = await asyncio.open_connection(sock=opened)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     peer = Raw(reader, writer, connect.version if connect else Version.V5)
     try:
         if connect is not None:

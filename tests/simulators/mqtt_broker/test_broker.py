@@ -90,6 +90,11 @@ async def test_a_connect_that_cannot_be_taken_is_refused_with_a_reason(broker, c
         assert await peer.bytes() == b""
 
 
+async def test_a_client_that_misses_its_keep_alive_is_told(broker):
+    async with raw(broker.port, Connect("c", keep_alive_s=1)) as peer:
+        assert await ending(peer) == Disconnect(Reason.KEEP_ALIVE_TIMEOUT)
+
+
 async def test_the_client_that_is_taken_over_is_told(broker):
     async with raw(broker.port, Connect("c")) as old, raw(broker.port, Connect("c")) as new:
         assert await ending(old) == Disconnect(Reason.SESSION_TAKEN_OVER)
@@ -208,8 +213,9 @@ async def test_a_reader_that_stands_still_costs_bounded_memory_and_harms_nobody(
 
 
 async def test_a_peer_that_never_reads_its_answers_is_not_read_from(broker):
-    async with raw(broker.port, Connect("deaf"), receive_buffer=4096) as peer:
+    async with raw(broker.port, Connect("deaf")) as peer:
         peer.writer.transport.pause_reading()
+        shrink_send_buffers(broker)
         pings = b"\xc0\0" * 20_000
         writing = asyncio.create_task(flood(peer.writer, pings))
         async with raw(broker.port, Connect("other")) as other:
@@ -221,6 +227,13 @@ async def test_a_peer_that_never_reads_its_answers_is_not_read_from(broker):
         writing.cancel()
         await asyncio.wait([writing])
         peer.writer.transport.abort()
+
+
+def shrink_send_buffers(broker: Broker) -> None:
+    """Or the kernel alone would hold megabytes of answers."""
+    for connection in broker._connections:
+        opened = connection._transport.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
 
 def descriptors() -> int:

@@ -203,8 +203,6 @@ async def test_the_reason_of_a_takeover_is_in_the_error(broker):
 async def test_it_pings_and_notices_a_dead_broker(broker):
     one = client("c", broker.port, keep_alive_s=1)
     await one.connect()
-    assert not await asyncio.wait_for(asyncio.shield(idle := asyncio.create_task(asyncio.sleep(1.2))), 5)
-    assert idle.done()
     broker.freeze()
     with pytest.raises(LinkError, match="no answer to a ping"):
         async with asyncio.timeout(DEADLINE_S):

@@ -1,0 +1,87 @@
+"""The README's first command: the demo ends by itself with a summary, and its judgement can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.registry import Registry
+from edge_agent.settings.load import load
+from simulators.central.report import Report
+from simulators.demo.play import judge
+from simulators.demo.show import Show
+from simulators.demo.stage import Pace, stage
+from tests.system.clerk import Clerk
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+CONFIG = Path(__file__).parents[2] / "config" / "demo.toml"
+
+
+def test_the_demo_ends_with_a_summary_and_every_promise_held(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "edge_agent", "demo", "--seconds", "14", "--folder", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]
+    told = dict(re.findall(r"demo +(accepted|acknowledged|lost|doubled) +(\d+)", run.stdout))
+    assert int(told["accepted"]) >= 1
+    assert told["accepted"] == told["acknowledged"]
+    assert (told["lost"], told["doubled"]) == ("0", "0")
+    labels = sorted((tmp_path / "labels").glob("*.png"))
+    assert len(labels) == int(told["accepted"])
+
+
+async def test_the_judgement_finds_a_lost_and_a_doubled_parcel(tmp_path: Path) -> None:
+    async with stage(tmp_path, Show(io.StringIO()), Pace(settle_s=0.02, print_mm_s=2000)) as running:
+        await running.devices_ready()
+        await Clerk(running).accept("RR102030405BD", "1.235")
+        await running.drained()
+        await running.until("the label is saved", lambda: running.printer.idle)
+        good = await running.central.report()
+        assert judge(running, good, tmp_path) == []
+        assert judge(running, _with(good, ()), tmp_path)
+        assert judge(running, _with(good, good.accepted * 2), tmp_path)
+        running.record.labels += 1
+        assert judge(running, good, tmp_path)
+
+
+@pytest.mark.parametrize("device", ["scanner", "scale", "printer"])
+async def test_an_unplugged_device_heals_and_the_others_do_not_notice(device: str, tmp_path: Path) -> None:
+    async with stage(tmp_path, Show(io.StringIO()), Pace(settle_s=0.02, print_mm_s=2000)) as running:
+        await running.devices_ready()
+        endpoint = getattr(running, device).endpoint
+        await endpoint.unplug()
+        await _until_status(running, f"{device}-1", "absent")
+        others = [d for d in (await running.agent.status())["devices"] if d["id"] != f"{device}-1"]
+        assert [other["status"] for other in others] == ["ready", "ready"]
+        await endpoint.plug()
+        await running.devices_ready()
+        await Clerk(running).accept("RR102030405BD", "1.235")
+        assert running.record.saved == ["RR102030405BD"]
+
+
+def test_the_demos_configuration_is_a_right_one() -> None:
+    assert load(CONFIG, Registry.installed()).booth.id == "DEMO-01"
+
+
+async def _until_status(running, device: str, wanted: str) -> None:  # type: ignore[no-untyped-def]
+    deadline = asyncio.get_running_loop().time() + 30
+    while asyncio.get_running_loop().time() < deadline:
+        for found in (await running.agent.status())["devices"]:
+            if found["id"] == device and found["status"] in {wanted, "opening"}:
+                return
+        await asyncio.sleep(0.02)
+    pytest.fail(f"{device} is not {wanted}")
+
+
+def _with(report: Report, accepted: tuple[str, ...]) -> Report:
+    return Report(**{**{name: getattr(report, name) for name in Report.__slots__}, "accepted": accepted})

@@ -1,0 +1,101 @@
+"""The shipped unit under a real systemd: started, watched, restarted, sandboxed, with devices that come and go."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.vm.guest import Guest
+from tests.vm.inside import slowness
+from tests.vm.installed import Installed, install, replugged
+
+REPLUG_S = 3.0
+WATCHDOG_S = 5
+SIMULATORS = "ftdi-scanner cdc-scale printer hid-scale wedge"
+
+
+@pytest.fixture
+def booth(guest: Guest) -> Installed:
+    """The agent installed as a package would, its devices plugged in, not started yet."""
+    return install(guest, SIMULATORS)
+
+
+def test_the_service_starts_and_serves_every_device(booth: Installed) -> None:
+    booth.start()
+    shown = booth.show("ActiveState", "StatusText", "User", "Type")
+    assert shown["ActiveState"] == "active"
+    assert shown["StatusText"] == "BOOTH-VM: 3 devices"
+    booth.until_ready("scanner", "scale", "printer")
+
+
+def test_a_replugged_device_is_ready_again_within_3_seconds(booth: Installed) -> None:
+    booth.start()
+    booth.until_ready("scanner", "scale", "printer")
+    for device, role in (("ftdi-scanner", "scanner"), ("cdc-scale", "scale"), ("printer", "printer")):
+        booth.order(f"unplug {device}")
+        booth.until_status(role, "absent")
+        allowed = REPLUG_S * booth.guest.call(slowness)
+        took = booth.guest.call(replugged, plug_order=f"plug {device}", role=role)
+        allowed = max(allowed, REPLUG_S * booth.guest.call(slowness))
+        print(f"{role} ready again after {took:.2f} s of {allowed:.1f} s")
+        assert took < allowed
+
+
+def test_a_hung_agent_is_killed_and_started_anew(booth: Installed) -> None:
+    booth.drop_in(f"WatchdogSec={WATCHDOG_S}\nTimeoutAbortSec=1")
+    booth.start()
+    first = booth.show("MainPID")["MainPID"]
+    booth.guest.run(f"kill -STOP {first}")
+    booth.guest.wait_until("journalctl -u edge-agent | grep -q 'Watchdog timeout'")
+    booth.guest.wait_until("systemctl show edge-agent -p NRestarts | grep -qx NRestarts=[1-9]")
+    booth.guest.wait_until("systemctl is-active edge-agent")
+    assert booth.show("MainPID")["MainPID"] != first
+
+
+def test_a_killed_agent_is_started_anew_and_says_so(booth: Installed) -> None:
+    booth.start()
+    booth.guest.run("systemctl kill -s KILL edge-agent")
+    booth.guest.wait_until("systemctl show edge-agent -p NRestarts | grep -qx NRestarts=1")
+    booth.guest.wait_until("systemctl is-active edge-agent")
+    assert "agent.stopped-uncleanly" in booth.events()
+
+
+def test_an_orderly_stop_is_quick_and_clean(booth: Installed) -> None:
+    booth.start()
+    booth.guest.run("systemctl stop edge-agent")
+    assert booth.show("Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
+    booth.start()
+    assert "agent.stopped-uncleanly" not in booth.events()
+
+
+def test_the_sandbox_lets_devices_through_and_nothing_else(booth: Installed) -> None:
+    """The probe runs in the unit's own sandbox, in the agent's place."""
+    found = booth.probe()
+    for device in ("tty", "acm", "lp", "hidraw", "keyboard", "usbfs"):
+        assert found[device] == "ok", found
+    for closed in ("kmsg", "disk", "mem"):
+        assert found[closed] in {"EACCES", "EPERM", "ENOENT"}, found
+    assert found["write /etc/edge-agent/x"] == "EROFS", found
+    assert found["write /var/lib/edge-agent/x"] == "ok", found
+    assert found["write /run/edge-agent/x"] == "ok", found
+    assert found["uevents"] == "ok", found
+    assert found["boot id"] == "ok", found
+
+
+def test_a_keyboard_that_is_not_on_the_list_stays_closed(booth: Installed) -> None:
+    rules = "/usr/lib/udev/rules.d/70-edge-agent.rules"
+    booth.guest.run(f"sed -i '/0c2e.*0200/d' {rules} && udevadm control --reload")
+    booth.order("unplug wedge")
+    booth.order("plug wedge")
+    booth.guest.run("udevadm settle")
+    assert booth.probe()["keyboard"] == "EACCES"
+
+
+def test_the_local_socket_is_for_the_group_alone(booth: Installed) -> None:
+    booth.start()
+    booth.guest.run("useradd -G edge-agent technician; useradd stranger")
+    asked = "edge-agent status --json"
+    told = booth.guest.run(f"runuser -u technician -- {asked}")
+    assert json.loads(told)["booth"] == "BOOTH-VM"
+    assert booth.guest.try_run(f"runuser -u stranger -- {asked}").code == 3
