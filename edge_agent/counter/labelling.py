@@ -44,10 +44,16 @@ def label_data(parcel: Parcel, attempt: int, booth: BoothName, utc_ms: int) -> M
         "item": {"number": parcel.item, "qr": label_mark(parcel.job, attempt, parcel.item)},
         "booth": _names(booth),
         "time": {"local": local.strftime("%Y-%m-%d %H:%M")},
+        "weight": _weight(parcel),
     }
-    if parcel.weight:
-        data["weight"] = {"text": parcel.weight.value, "unit": parcel.weight.unit}
     return data
+
+
+def _weight(parcel: Parcel) -> dict[str, JsonValue]:
+    """Without a weight the label says so: templates look at its text."""
+    if parcel.weight is None:
+        return {"unit": "kg"}
+    return {"text": parcel.weight.value, "unit": parcel.weight.unit}
 
 
 def _names(booth: BoothName) -> dict[str, JsonValue]:

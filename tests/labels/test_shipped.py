@@ -125,9 +125,7 @@ def test_a_reprint_differs_from_the_original_only_by_its_mark(template: Template
     assert changed.sum() == changed[rows, columns].sum()
 
 
-@pytest.mark.parametrize(
-    "path", ["item.number", "item.qr", "weight.text", "weight.unit", "booth.id", "time.local"]
-)
+@pytest.mark.parametrize("path", ["item.number", "item.qr", "weight.unit", "booth.id", "time.local"])
 def test_a_label_without_what_it_needs_is_refused(template: Template, fonts: Fonts, path: str) -> None:
     data = copy.deepcopy(BARE)
     section, name = path.split(".")
@@ -208,3 +206,14 @@ def test_direction_marks_change_nothing_on_paper(template: Template, fonts: Font
     marked = {**BARE, "recipient": {"name": "\u202e\u2066রহিম\u2069\u202c"}}
     plain = {**BARE, "recipient": {"name": "রহিম"}}
     assert render(template, marked, fonts=fonts) == render(template, plain, fonts=fonts)
+
+
+def test_a_parcel_without_a_weight_says_so_on_its_label(template: Template, fonts: Fonts) -> None:
+    unweighed = {**BARE, "weight": {"unit": "kg"}}
+    place = next(placed.bounds() for placed in template.placed if placed.element.id == "weight-none")
+    rows = slice(int(place.top * 8), int(place.bottom * 8) + 1)
+    columns = slice(int(place.left * 8), int(place.right * 8))
+    with_weight, without = (pixels(render(template, data, fonts=fonts)) for data in (BARE, unweighed))
+    assert (with_weight != without)[rows, columns].any()
+    assert (with_weight != without).sum() == (with_weight != without)[rows, columns].sum()
+    assert without[rows, columns].sum() > 500

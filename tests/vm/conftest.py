@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.vm.guest import Guest, GuestError
 from tests.vm.images import WORK, missing_tools, ready_image
-from tests.vm.machine import Image, Machine, Wiring, copy_disk, make_overlay
+from tests.vm.installed import SOURCES, Installed, install
+from tests.vm.machine import Image, Saved
+from tests.vm.waking import awake, prepared
 
 TEST_S = 600  # far above every deadline inside, so that those speak first
 LAST_WORDS = (
@@ -25,7 +26,6 @@ LAST_WORDS = (
 )
 
 FAILED = pytest.StashKey[bool]()
-GuestStarter = Callable[..., AbstractContextManager[Guest]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,57 +64,44 @@ def image() -> Image:
 
 
 @pytest.fixture
-def start_guest(image: Image, request: pytest.FixtureRequest) -> Iterator[GuestStarter]:
-    """Start a guest with another data disk, a log of its writes, or a port forwarded to the host."""
-    folder = WORK / "run" / re.sub(r"[^A-Za-z0-9]+", "-", request.node.nodeid.partition("tests/vm/")[2])
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    count = 0
-
-    @contextmanager
-    def start(wiring: Wiring | None = None) -> Iterator[Guest]:
-        nonlocal count
-        count += 1
-        own = folder / str(count)
-        own.mkdir()
-        if wiring is None:
-            copy_disk(image.data, own / "data.img")
-            wiring = Wiring(own / "data.img")
-        make_overlay(image.booted, "qcow2", own / "root.qcow2")
-        machine = Machine(image, own, own / "root.qcow2", wiring, wake=True)
-        with _awake(machine) as guest:
-            yield guest
-
-    yield start
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Where this test's guests keep their files; after a failure all but the disks is kept."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.nodeid.partition("tests/vm/")[2]).strip("-")
+    ours = WORK / "run" / name
+    shutil.rmtree(ours, ignore_errors=True)
+    ours.mkdir(parents=True)
+    yield ours
     if request.node.stash.get(FAILED, False):
-        _keep(folder)
-    shutil.rmtree(folder)
+        _keep(ours)
+    shutil.rmtree(ours)
 
 
 @pytest.fixture
-def guest(start_guest: GuestStarter, request: pytest.FixtureRequest) -> Iterator[Guest]:
+def guest(image: Image, folder: Path, request: pytest.FixtureRequest) -> Iterator[Guest]:
     """A running guest."""
-    with start_guest() as running:
+    yield from _running(image, folder, image.booted, request)
+
+
+@pytest.fixture(scope="session")
+def installed(image: Image) -> Saved:
+    """A guest with the agent installed and simulated devices plugged in, nothing started yet."""
+    return prepared(image, "installed", SOURCES, install)
+
+
+@pytest.fixture
+def booth(
+    image: Image, folder: Path, installed: Saved, request: pytest.FixtureRequest
+) -> Iterator[Installed]:
+    """A running guest of one's own with the agent installed."""
+    for running in _running(image, folder, installed, request):
+        yield Installed(running)
+
+
+def _running(image: Image, folder: Path, saved: Saved, request: pytest.FixtureRequest) -> Iterator[Guest]:
+    with awake(image, folder / "guest", saved) as running:
         yield running
         if request.node.stash.get(FAILED, False):
             _last_words(running)
-
-
-@contextmanager
-def _awake(machine: Machine) -> Iterator[Guest]:
-    """The guest at work; its power is cut at the end, however that comes."""
-    guest = None
-    try:
-        machine.resume()
-        guest = Guest(machine)
-        guest.greet()
-        guest.settle()
-        yield guest
-    finally:
-        if guest is not None:
-            (machine.folder / "told.txt").write_text("\n".join(guest.told), encoding="utf-8")
-            guest.close()
-        machine.cut_power()
 
 
 def _last_words(guest: Guest) -> None:

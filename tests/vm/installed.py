@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import socket
 import time
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.vm.guest import Guest
@@ -18,6 +20,16 @@ CONTROL = "/run/usb-devices.sock"
 LIBRARY = "/usr/lib/edge-agent"
 RESULT = "/var/lib/edge-agent/probe.json"
 START_S = 120.0
+DEVICES = ("ftdi-scanner", "cdc-scale", "printer", "hid-scale", "wedge")  # on ports 1 to 5 of the hub
+SOURCES = (
+    "pyproject.toml",
+    "edge_agent",
+    "drivers",
+    "simulators",
+    "systemd",
+    "tests/vm/installed.py",
+    "tests/vm/probe.py",
+)
 LAUNCHER = f"""#!/usr/bin/python3 -B
 import sys
 sys.path.insert(0, {LIBRARY!r})
@@ -28,7 +40,7 @@ INSTALL = f"""
 set -e
 mkdir -p {LIBRARY}
 cd /project
-cp -r edge_agent drivers simulators booth_edge_agent.egg-info tests/vm/probe.py {LIBRARY}
+cp -r edge_agent drivers simulators tests/vm/probe.py {LIBRARY}
 chmod -R a+rX {LIBRARY}
 cd /project/systemd
 install -m 644 edge-agent.service /etc/systemd/system/edge-agent.service
@@ -54,23 +66,21 @@ without_scale = "flag"
 [[scanner]]
 id = "scanner"
 driver = "line"
-port = "{scanner}"
+port = "serial:/dev/serial/by-path/platform-vhci_hcd.0-usb-0:1:1.0-port0"
 
 [[scale]]
 id = "scale"
 driver = "toledo_8217"
-port = "{scale}"
+port = "serial:/dev/serial/by-path/platform-vhci_hcd.0-usb-0:2:1.0"
 unit = "kg"
 
 [[printer]]
 id = "printer"
 driver = "escpos"
-port = "{printer}"
+port = "lp:/dev/edge-agent/lp-platform-vhci_hcd.0-usb-0:3:1.0"
 
 [uplink]
-enabled = {uplink}
-host = "{host}"
-port = 1883
+enabled = false
 
 [ledger]
 refuse_free_mib = 8
@@ -126,36 +136,21 @@ class Installed:
         self.guest.run("systemctl stop edge-agent")
         return dict(found)
 
-    def plug_in(self, devices: str) -> None:
-        """Start simulated devices, on ports of the hub from 0 on, and wait until they are there."""
-        self.guest.run(
-            f"systemd-run --collect --unit=usb-devices --setenv=PYTHONPATH={LIBRARY} --property=Type=exec "
-            f"/usr/bin/python3 -m simulators.cli usb {devices} --port 0 --control {CONTROL} "
-            "--speed 10000 --capacity 15 --put 0"
-        )
-        self.guest.wait_until(f"test -S {CONTROL}")
-        self.guest.run("udevadm settle")
 
-
-def install(guest: Guest, devices: str, *, host: str = "") -> Installed:
-    """Everything in its place; `devices` are the simulators' kinds in the order of the hub's ports."""
-    booth = Installed(guest)
+def install(guest: Guest) -> None:
+    """Everything in its place, and the devices plugged in."""
     guest.run(INSTALL)
+    guest.call(name_the_drivers)
     guest.run(f"cat > /usr/bin/edge-agent <<'END'\n{LAUNCHER}END\nchmod 755 /usr/bin/edge-agent")
-    booth.plug_in(devices)
-    kinds = devices.split()
-    places = {kind.rpartition("-")[2]: place(kind, kinds.index(kind)) for kind in reversed(kinds)}
-    config = CONFIG.format(**places, uplink="true" if host else "false", host=host)
-    guest.run(f"cat > /etc/edge-agent/booth.toml <<'END'\n{config}END\nedge-agent config check")
-    return booth
-
-
-def place(kind: str, port: int) -> str:
-    """The port URL of a simulated device at that port of the virtual hub."""
-    path = f"platform-vhci_hcd.0-usb-0:{port + 1}:1.0"
-    if kind == "printer":
-        return f"lp:/dev/edge-agent/lp-{path}"
-    return f"serial:/dev/serial/by-path/{path}{'-port0' if kind.startswith('ftdi') else ''}"
+    guest.run(f"cat > /etc/edge-agent/booth.toml <<'END'\n{CONFIG}END\n")
+    guest.run(
+        f"systemd-run --unit=usb-devices --setenv=PYTHONPATH={LIBRARY} --property=Type=exec "
+        f"/usr/bin/python3 -m simulators.cli usb {' '.join(DEVICES)} --port 0 --control {CONTROL} "
+        "--speed 10000 --capacity 15"
+    )
+    guest.wait_until(f"test -S {CONTROL}")
+    guest.wait_until("test -e /dev/edge-agent/hidraw-platform-vhci_hcd.0-usb-0:4:1.0")
+    guest.run("udevadm settle")
 
 
 def _escaped(lines: str) -> str:
@@ -163,6 +158,20 @@ def _escaped(lines: str) -> str:
 
 
 # What runs in the guest
+
+
+def name_the_drivers() -> None:
+    """Write what an installer writes: by these entry points the agent finds its drivers."""
+    project = tomllib.loads(Path("/project/pyproject.toml").read_text(encoding="utf-8"))["project"]
+    folder = Path(LIBRARY) / "booth_edge_agent-0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0\n")
+    lines = [
+        line
+        for group, points in project["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {target}" for name, target in points.items()))
+    ]
+    (folder / "entry_points.txt").write_text("\n".join(lines))
 
 
 def status() -> dict[str, Any]:

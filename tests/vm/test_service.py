@@ -1,24 +1,14 @@
-"""The shipped unit under a real systemd: started, watched, restarted, sandboxed, with devices that come and go."""
+"""The shipped unit under a real systemd: started, watched, restarted, sandboxed; devices come and go."""
 
 from __future__ import annotations
 
 import json
 
-import pytest
-
-from tests.vm.guest import Guest
 from tests.vm.inside import slowness
-from tests.vm.installed import Installed, install, replugged
+from tests.vm.installed import Installed, replugged
 
 REPLUG_S = 3.0
 WATCHDOG_S = 5
-SIMULATORS = "ftdi-scanner cdc-scale printer hid-scale wedge"
-
-
-@pytest.fixture
-def booth(guest: Guest) -> Installed:
-    """The agent installed as a package would, its devices plugged in, not started yet."""
-    return install(guest, SIMULATORS)
 
 
 def test_the_service_starts_and_serves_every_device(booth: Installed) -> None:

@@ -153,6 +153,7 @@ class Paho:
 
     async def _stopped(self) -> None:
         await asyncio.to_thread(self.client.loop_stop)
+        self.client._reset_sockets()  # paho leaves its wake-up pair to the garbage collector
 
 
 @asynccontextmanager

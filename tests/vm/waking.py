@@ -1,0 +1,78 @@
+"""Guests woken from a saved state, and states made by preparing a guest once and saving it again.
+
+Owns: a running guest's folder and disks, the cache of prepared states. Must not know: what it prepares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.vm.guest import Guest
+from tests.vm.images import ROOT, WORK
+from tests.vm.machine import Image, Machine, Saved, Wiring, copy_disk, make_overlay
+
+
+@contextmanager
+def awake(image: Image, folder: Path, saved: Saved, wiring: Wiring | None = None) -> Iterator[Guest]:
+    """A guest at work in a folder of its own; its power is cut at the end, however that comes."""
+    folder.mkdir(parents=True)
+    if wiring is None:
+        copy_disk(image.data, folder / "data.img")
+        wiring = Wiring(folder / "data.img")
+    disk = folder / "root.qcow2"
+    make_overlay(saved.root, "qcow2", disk)
+    machine = Machine(image, folder, disk, wiring, saved)
+    guest = None
+    try:
+        machine.resume()
+        guest = Guest(machine)
+        guest.greet()
+        guest.settle()
+        yield guest
+    finally:
+        if guest is not None:
+            (folder / "told.txt").write_text("\n".join(guest.told), encoding="utf-8")
+            guest.close()
+        machine.cut_power()
+
+
+def prepared(image: Image, name: str, sources: Iterable[str], prepare: Callable[[Guest], object]) -> Saved:
+    """The state of a booted guest after `prepare`; made anew when one of the source files has changed."""
+    key = _key(image, sources)
+    folder = WORK / f"{name}-{key}"
+    saved = Saved(folder / "root.qcow2", folder / "state")
+    if not saved.state.exists():
+        for stale in WORK.glob(f"{name}-*"):
+            shutil.rmtree(stale)
+        _prepare(image, folder, saved, prepare)
+    return saved
+
+
+def _prepare(image: Image, folder: Path, saved: Saved, prepare: Callable[[Guest], object]) -> None:
+    start = time.monotonic()
+    with awake(image, folder, image.booted) as guest:
+        prepare(guest)
+        guest.run("cd / && umount /project && sync")  # a mounted share cannot be saved
+        fresh = folder / "state.new"
+        guest.machine.save_state(fresh)
+    fresh.replace(saved.state)
+    print(f"VM lane: {folder.name} in {time.monotonic() - start:.0f} s", file=sys.stderr)
+
+
+def _key(image: Image, sources: Iterable[str]) -> str:
+    """One name for these files' contents on this guest."""
+    digest = hashlib.sha256(image.folder.name.encode())
+    digest.update((image.folder / "state-key").read_bytes())
+    for source in sources:
+        place = ROOT / source
+        files = [place] if place.is_file() else sorted(place.rglob("*"))
+        for file in files:
+            if file.is_file() and file.suffix != ".pyc":
+                digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
