@@ -1,1 +1,1 @@
-"""The shipped drivers, one page for each protocol. They import edge_agent.sdk and nothing else of the agent."""
+"""The shipped drivers, one page for each protocol. Of the agent they import edge_agent.sdk alone."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, cast
 
-from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.clock import Clock, within
 from edge_agent.sdk.driver import Kind
-from edge_agent.sdk.errors import CommandError
+from edge_agent.sdk.errors import CommandError, EdgeError
 from edge_agent.sdk.ports import PrinterDriver, ScaleDriver
 from edge_agent.sdk.values import PrinterState, PrintJob, PrintResult, Proof, Scan, Weight
 from edge_agent.supervisor import Configured, DeviceView, Opener, Pause, Supervised
+
+PRINT_S = 600.0  # a driver waits at most 300 s for its proof; beyond this it hangs, and the counter with it
 
 
 class Listener(Protocol):
@@ -38,6 +41,93 @@ class Booth:
         on_change: Callable[[DeviceView], Awaitable[None]],
         plugged: Pause | None = None,
     ) -> None:
+        self._clock = clock
+        self._devices = [Supervised(one, opener, clock, self, plugged=plugged) for one in devices]
+        self._on_change = on_change
+        self._listener: Listener | None = None
+        self._scale = self._first(Kind.SCALE)
+        self._printer = self._first(Kind.PRINTER)
+        self._hurry = True  # until the pan has been seen empty
+        self.on_weight: Callable[[Weight], None] = _unseen
+        self.latest_weight: dict[str, Weight] = {}
+        self.latest_printer: dict[str, PrinterState] = {}
+
+    def connect(self, listener: Listener) -> None:
+        """Give what the devices report to the counter. Before `run`."""
+        self._listener = listener
+
+    async def run(self) -> None:
+        """Serve all devices until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for device in self._devices:
+                tasks.create_task(device.run(), name=f"device {device.configured.id}")
+
+    def views(self) -> list[DeviceView]:
+        """Every configured device and its condition."""
+        return [device.view() for device in self._devices]
+
+    def has(self, kind: Kind) -> bool:
+        """Whether the booth has such a device configured."""
+        return self._first(kind) is not None
+
+    def scale_ready(self) -> bool:
+        return self._scale is not None and self._scale.is_ready
+
+    def hurry_scale(self, wanted: bool) -> None:
+        """Also holds for a scale that is opened later."""
+        self._hurry = wanted
+        if self._scale is not None:
+            self._scale.hurry(wanted)
+
+    async def print_page(self, job: PrintJob) -> PrintResult:
+        """Print on the label printer; without one nothing was accepted, and that is said. Never raises."""
+        printer = self._printer
+        if printer is None or not printer.is_usable:
+            return PrintResult(job.job, job.attempt, Proof.FAILED, 0, "printer.absent")
+        printing = printer.use(lambda driver: cast(PrinterDriver, driver).print(job))
+        try:
+            result = await within(self._clock, PRINT_S, printing)
+        except TimeoutError:
+            return PrintResult(job.job, job.attempt, Proof.UNKNOWN, 0, "printer.hung")
+        except EdgeError as error:  # its bytes may have left before
+            return PrintResult(job.job, job.attempt, Proof.UNKNOWN, 0, error.code)
+        return replace(result, job=job.job, attempt=job.attempt)
+
+    async def zero(self, device: str) -> None:
+        """Have a scale at zero. Raises EdgeError with the reason."""
+        await self.scale(device).use(lambda driver: cast(ScaleDriver, driver).zero())
+
+    async def tare(self, device: str) -> None:
+        """Have the present load of a scale tared. Raises EdgeError with the reason."""
+        await self.scale(device).use(lambda driver: cast(ScaleDriver, driver).tare())
+
+    def scale(self, device: str) -> Supervised:
+        """A ready scale by its id. Raises CommandError."""
+        for found in self._devices:
+            if found.configured.id == device and found.configured.spec.kind is Kind.SCALE:
+                if not found.is_usable:
+                    raise CommandError("device.not_ready", f"{device} is not ready", device=device)
+                return found
+        raise CommandError("device.unknown", "there is no such scale", hint="see edge-agent status")
+
+    async def scans(self, scans: Sequence[Scan]) -> None: ...
+    async def weights(self, weights: Sequence[Weight]) -> None: ...
+    async def printer(self, state: PrinterState) -> None: ...
+    def unsettle(self) -> None: ...
+
+
+class Booth:
+    """All devices of one booth. The first scale weighs parcels, the first printer prints their labels."""
+
+    def __init__(
+        self,
+        devices: Sequence[Configured],
+        opener: Opener,
+        clock: Clock,
+        on_change: Callable[[DeviceView], Awaitable[None]],
+        plugged: Pause | None = None,
+    ) -> None:
+        self._clock = clock
         self._devices = [Supervised(one, opener, clock, self, plugged=plugged) for one in devices]
         self._on_change = on_change
         self._listener: Listener | None = None
@@ -99,7 +189,7 @@ class Booth:
         for weight in weights:
             self.latest_weight[weight.device] = weight
             self.on_weight(weight)
-        if self._listener is not None and self._is(self._scale, weights[-1].device):
+        if self._listener is not None and weights and self._is(self._scale, weights[-1].device):
             self.hurry_scale(self._hurry)
             await self._listener.weights(weights)
 

@@ -11,17 +11,19 @@ here, so that a driver's bug takes down that device only, with its traceback in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
+from edge_agent.logs import bounded
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import Context, DriverSpec, Kind, Options, SerialSettings
 from edge_agent.sdk.errors import DeviceError, EdgeError, LinkError, ProtocolError
-from edge_agent.sdk.ports import ByteLink, Driver
+from edge_agent.sdk.ports import ByteLink, Driver, ScaleDriver
 from edge_agent.sdk.values import PrinterState, Scan, Stamp, Weight
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,12 @@ RETRY_WRONG_DEVICE_S = 10.0  # something else answers on this port: ask rarely
 STABLE_S = 10.0  # a device that was ready for this long starts its back-off anew
 UNHEARD = "listening, nothing read yet"
 ANNOUNCE_GAP_S = 5.0  # a loose plug must not fill the ledger: changes closer together are told once
+CODE_BYTES = 64  # the longest of our own codes has 24; a driver may come from anybody
+HINT_BYTES = 200  # two lines of a terminal
+IDENTITY_BYTES = 64  # a model with its firmware
+ENDED = LinkError("link.lost", "the driver ended")
+
+ResultT = TypeVar("ResultT")
 
 
 class DeviceStatus(StrEnum):
@@ -40,6 +48,9 @@ class DeviceStatus(StrEnum):
     IDENTIFYING = "identifying"
     READY = "ready"
     FAULTY = "faulty"
+
+
+LASTING = frozenset({DeviceStatus.READY, DeviceStatus.ABSENT, DeviceStatus.FAULTY})  # the others pass by
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,7 @@ class Supervised:
         self._status = DeviceStatus.ABSENT
         self._reason, self._hint, self._identity = "not opened yet", "", ""
         self._since = clock.stamp()
+        self._lasting = DeviceStatus.ABSENT
         self._ready_at: float | None = None
         self._bad_frames = 0
         self._told: tuple[DeviceStatus, str] = (DeviceStatus.ABSENT, "")
@@ -116,6 +128,11 @@ class Supervised:
     @property
     def is_ready(self) -> bool:
         return self._status is DeviceStatus.READY
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the device can be asked for something now."""
+        return self.is_ready and self.driver is not None
 
     def view(self) -> DeviceView:
         """What is known now."""
@@ -149,35 +166,69 @@ class Supervised:
                 pause = RETRY_FIRST_S
             self._ready_at = None
             wait = RETRY_WRONG_DEVICE_S if error.code == "device.wrong" else pause
-            look_again = self._plugged if error.code == "link.absent" else self._clock.sleep
-            await look_again(wait * self._random.uniform(0.8, 1.0))
+            await self._look_again(error.code, wait * self._random.uniform(0.8, 1.0))
             pause = min(RETRY_CAP_S, pause * 2)
+
+    async def _look_again(self, code: str, wait_s: float) -> None:
+        """Return when the port is to be tried anew: what is plugged in may end the wait."""
+        if code == "device.wrong":
+            await self._clock.sleep(RETRY_FIRST_S)  # plugs elsewhere must not have it probed all the time
+        plug_helps = code in {"link.absent", "device.wrong"}
+        await (self._plugged if plug_helps else self._clock.sleep)(wait_s)
 
     async def _serve_once(self) -> EdgeError:
         """Open and serve; gives why it ended."""
         configured = self.configured
-        build = configured.spec.build
-        if build is None:
-            return DeviceError("driver.decode_only", f"{configured.spec.name} has no driver")
+        link: ByteLink | None = None
         try:
-            link = await self._opener(configured.url, configured.serial, configured.id)
+            with self._contained():
+                link = await self._opener(configured.url, configured.serial, configured.id)
+                await self._serve(link)
         except EdgeError as error:
             return error
-        try:
-            self._become(DeviceStatus.IDENTIFYING, "", "")
-            self.driver = build(Context(configured.id, link, self._clock, self, configured.options))
-            if configured.spec.kind is Kind.SCANNER:
-                self.ready(UNHEARD)  # a scanner cannot be asked anything: open and listening is all there is
-            await self.driver.run()
-        except EdgeError as error:
-            return error
-        except Exception as error:
-            log.exception("driver of %s failed", configured.id)
-            return DeviceError("driver.bug", f"driver failed: {type(error).__name__}")
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            return DeviceError("driver.bug", "driver failed: it cancelled itself")
         finally:
             self.driver = None
-            await link.close()
-        return LinkError("link.lost", "the driver ended")
+            if link is not None:
+                await self._close(link)
+        return ENDED
+
+    async def _serve(self, link: ByteLink) -> None:
+        configured = self.configured
+        if configured.spec.build is None:
+            raise DeviceError("driver.decode_only", f"{configured.spec.name} has no driver")
+        self._become(DeviceStatus.IDENTIFYING, "", "")
+        self.driver = configured.spec.build(
+            Context(configured.id, link, self._clock, self, configured.options)
+        )
+        if configured.spec.kind is Kind.SCANNER:
+            self.ready(UNHEARD)  # a scanner cannot be asked anything: open and listening is all there is
+        await self.driver.run()
+
+    async def _close(self, link: ByteLink) -> None:
+        try:
+            with self._contained():
+                await link.close()
+        except EdgeError as error:
+            log.warning("%s: %s", self.configured.id, error)
+
+    @contextlib.contextmanager
+    def _contained(self) -> Iterator[None]:
+        """Whatever a driver raises leaves here as an EdgeError: its bug is this device's fault only."""
+        try:
+            yield
+        except EdgeError:
+            raise
+        except Exception as error:
+            if isinstance(error, ExceptionGroup) and (told := _told_by(error)):
+                raise told from error
+            log.exception("driver of %s failed", self.configured.id)
+            raise DeviceError(
+                "driver.bug", f"driver failed: {type(error).__name__}", device=self.configured.id
+            ) from error
 
     def _lost(self, error: EdgeError) -> None:
         was_ready = self.is_ready
@@ -185,14 +236,15 @@ class Supervised:
         if was_ready:
             log.warning("%s lost: %s", self.configured.id, error)
             self._outlet.disturbed(self.configured.id)
-        self._become(status, error.code, error.hint)
+        self._become(status, bounded(error.code, CODE_BYTES), bounded(error.hint, HINT_BYTES))
 
     def _become(self, status: DeviceStatus, reason: str, hint: str) -> None:
-        if status is not self._status and DeviceStatus.OPENING not in (status, self._status):
-            self._since = self._clock.stamp()
         self._status, self._reason, self._hint = status, reason, hint
-        if status in {DeviceStatus.READY, DeviceStatus.ABSENT, DeviceStatus.FAULTY}:
-            self._news.set()
+        if status not in LASTING:
+            return
+        if status is not self._lasting:
+            self._lasting, self._since = status, self._clock.stamp()
+        self._news.set()
 
     async def _announce(self) -> None:
         """Tell changes of condition, at most one in a while; what came in between is told by its end."""
@@ -208,6 +260,24 @@ class Supervised:
                 self._told, self._told_at = now, self._clock.monotonic_s()
                 await self._outlet.changed(self.view())
 
+    async def use(self, action: Callable[[Driver], Awaitable[ResultT]]) -> ResultT:
+        """Have the device do something. Raises EdgeError: device.not_ready, or what the driver says."""
+        driver = self.driver
+        if driver is None or not self.is_ready:
+            raise DeviceError("device.not_ready", "the device is not ready", device=self.configured.id)
+        with self._contained():
+            return await action(driver)
+
+    def hurry(self, wanted: bool) -> None:
+        """Tell a scale that somebody waits for a weight, or no longer."""
+        if self.driver is None:
+            return
+        try:
+            with self._contained():
+                cast(ScaleDriver, self.driver).hurry(wanted)
+        except EdgeError as error:
+            log.warning("%s: %s", self.configured.id, error)
+
     async def scans(self, scans: Sequence[Scan]) -> None:
         await self._outlet.scans(scans)
 
@@ -221,10 +291,27 @@ class Supervised:
         if not self.is_ready:
             log.info("%s ready", self.configured.id)
             self._ready_at = self._clock.monotonic_s()
-        self._identity = identity or ("" if self._identity == UNHEARD else self._identity)
+        self._identity = bounded(identity, IDENTITY_BYTES) or (
+            "" if self._identity == UNHEARD else self._identity
+        )
         self._become(DeviceStatus.READY, "", "")
 
     def trouble(self, error: ProtocolError) -> None:
         self._bad_frames += 1
         self._outlet.disturbed(self.configured.id)
         log.debug("%s: %s", self.configured.id, error)
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody wants this task to end, as opposed to a cancellation that a driver made itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _told_by(group: ExceptionGroup[Exception]) -> EdgeError | None:
+    """The error of a driver that runs its parts in a TaskGroup, if none of them has a bug."""
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    _, bugs = group.split(EdgeError)
+    return first if bugs is None and isinstance(first, EdgeError) else None

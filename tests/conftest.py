@@ -6,6 +6,7 @@ A task, a thread or a file that outlives its test fails that test. Warnings are 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
 import os
@@ -62,9 +63,9 @@ def nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _descriptors() -> dict[int, str]:
     found = {}
-    for name in os.listdir("/proc/self/fd"):
+    for entry in Path("/proc/self/fd").iterdir():
         try:
-            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+            found[int(entry.name)] = str(entry.readlink())
         except OSError:
             continue
     return found
@@ -95,7 +96,8 @@ class Mosquitto:
         user = "user root\n" if os.geteuid() == 0 else ""
         self._conf.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-            f"max_queued_messages 0\nmax_inflight_messages 0\nset_tcp_nodelay true\nlog_type none\n{user}{settings}"
+            "max_queued_messages 0\nmax_inflight_messages 0\nset_tcp_nodelay true\nlog_type none\n"
+            f"{user}{settings}"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -105,11 +107,10 @@ class Mosquitto:
         )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            try:
+            with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
-            except OSError:
-                time.sleep(0.01)
+            time.sleep(0.01)
         pytest.fail("mosquitto did not start")
 
     def kill(self) -> None:

@@ -22,11 +22,11 @@ def operations(booth: Booth, counter: Counter) -> dict[str, Operation]:
     """Every operation by its type, as the central contract names them."""
 
     async def zero(args: Mapping[str, Any]) -> JsonValue:
-        await booth.scale(_device(args)).zero()
+        await booth.zero(_device(args))
         return {"device": _device(args)}
 
     async def tare(args: Mapping[str, Any]) -> JsonValue:
-        await booth.scale(_device(args)).tare()
+        await booth.tare(_device(args))
         return {"device": _device(args)}
 
     async def read(args: Mapping[str, Any]) -> JsonValue:

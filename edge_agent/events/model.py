@@ -15,9 +15,9 @@ JsonValue = str | int | bool | None | list["JsonValue"] | Mapping[str, "JsonValu
 
 @dataclass(frozen=True, slots=True)
 class EventDraft:
-    """A fact to be recorded: `type` without prefix and version ("parcel.accepted"), `subject` what it is about.
+    """A fact to be recorded: `type` without prefix and version ("parcel.accepted"), `subject` what about.
 
-    `data` holds strings, integers, booleans and their lists and maps; decimals are strings with a unit beside.
+    `data` holds strings, integers, booleans, their lists and maps; decimals are strings, the unit beside.
     """
 
     type: str

@@ -148,7 +148,7 @@ class Uplink:
             message.done()
 
     def _central_is_back(self, *, fresh: bool) -> None:
-        """Tell the state again, and what was under way when the centre was away; spread over a whole fleet."""
+        """Tell the state again, and what was under way when it was away; spread over a whole fleet."""
         self._status = ""
         self._loop.call_soon(self._refresh)
         if fresh:

@@ -18,8 +18,8 @@ from edge_agent.counter.inputs import (
     Ordered,
     Outcome,
     Policy,
-    PrinterReady,
     PrintEnded,
+    PrinterReady,
     Restarted,
     Scanned,
     Ticked,
@@ -75,9 +75,9 @@ def test_scan_first_then_weigh_gives_one_accepted_parcel() -> None:
 
 
 def test_place_first_then_scan_needs_a_reading_begun_after_the_scan() -> None:
-    state, outcomes = play(EMPTY, rest(500, 700), scan(), rest(900, 1300))
+    state, _ = play(EMPTY, rest(500, 700), scan(), rest(900, 1300))
     assert state.phase is Phase.WEIGHING
-    state, outcomes = play(EMPTY, rest(500, 700), scan(), rest(1001, 1300))
+    state, _ = play(EMPTY, rest(500, 700), scan(), rest(1001, 1300))
     assert state.phase is Phase.LABELLING
 
 
@@ -264,22 +264,35 @@ def test_every_prompt_is_short_and_in_both_languages() -> None:
 
 TIMES = st.integers(0, 200_000)
 ITEMS = st.sampled_from(["A", "B"])
+ATTEMPTS = st.integers(1, 3)
 PROOFS = st.sampled_from(list(Proof))
 REASONS = st.sampled_from(["", "printer.paper_out", "label.overflow", "link.lost"])
+LOADS = st.sampled_from(["0.000", "1.234", "99"])
+MOVING = st.sampled_from([Status.MOTION, Status.ERROR])
+
+
+def ended(ms: int, item: str, attempt: int, proof: Proof, reason: str) -> PrintEnded:
+    return PrintEnded(at(ms), PrintResult(f"{item}-job", attempt, proof, 0, reason))
+
+
+def scanned(ms: int, item: str, before: bool, ready: bool) -> Scanned:
+    return Scanned(at(ms), item, "s10", f"{item}-job", before, ready)
+
+
 INPUTS = st.lists(
     st.one_of(
-        st.builds(lambda t, i, b, r: Scanned(at(t), i, "s10", f"{i}-job", b, r), TIMES, ITEMS, st.booleans(), st.booleans()),
-        st.builds(lambda t, d, w: rest(t, t + d, w), TIMES, st.integers(0, 500), st.sampled_from(["0.000", "1.234", "99"])),
-        st.builds(lambda t, i, a, p, r: PrintEnded(at(t), PrintResult(f"{i}-job", a, p, 0, r)), TIMES, ITEMS, st.integers(1, 3), PROOFS, REASONS),
+        st.builds(scanned, TIMES, ITEMS, st.booleans(), st.booleans()),
+        st.builds(lambda t, d, w: rest(t, t + d, w), TIMES, st.integers(0, 500), LOADS),
+        st.builds(ended, TIMES, ITEMS, ATTEMPTS, PROOFS, REASONS),
         st.builds(lambda t: PrinterReady(at(t)), TIMES),
         st.builds(lambda t: Ticked(at(t)), TIMES),
         st.builds(lambda t, o: Ordered(at(t), o), TIMES, st.sampled_from(list(Order))),
-        st.builds(lambda t, i, a: LabelScanned(at(t), f"{i}-job", a), TIMES, ITEMS, st.integers(1, 3)),
+        st.builds(lambda t, i, a: LabelScanned(at(t), f"{i}-job", a), TIMES, ITEMS, ATTEMPTS),
         st.builds(lambda t, s: Restarted(at(t), s), TIMES, st.booleans()),
-        st.builds(lambda s: Indicated(Reading(s, stable=False)), st.sampled_from([Status.MOTION, Status.ERROR])),
+        st.builds(lambda s: Indicated(Reading(s, stable=False)), MOVING),
     ),
     max_size=40,
-)  # fmt: skip
+)
 
 
 @given(INPUTS)

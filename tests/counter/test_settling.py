@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from edge_agent.counter.settling import SettleRules, Settler, kilograms
+from edge_agent.counter.settling import Settler, SettleRules, kilograms
 from edge_agent.sdk.values import ClockQuality, Reading, Stamp, Status, Weight
 
 

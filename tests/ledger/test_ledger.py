@@ -137,8 +137,7 @@ async def test_a_full_disk_spends_the_reserve_then_refuses_and_keeps_what_it_has
     await ledger.commit(Entry([draft("kept")]))
     await ledger._worker.write(lambda c: c.execute("PRAGMA max_page_count=1").fetchall())
     with pytest.raises(DeviceError) as refused:
-        for i in range(50):
-            await ledger.commit(Entry([draft("x" * 500 + str(i))]))
+        await _fill(ledger)
     assert refused.value.code == "ledger.full"
     assert ledger.reserve_spent
     kept = await ledger.after(0, 100)
@@ -222,3 +221,8 @@ async def test_a_command_is_taken_once(ledger: Ledger) -> None:
     assert again is not None
     assert again.state == "accepted"
     assert [c.id for c in await ledger.unfinished_commands()] == ["id-1"]
+
+
+async def _fill(ledger: Ledger) -> None:
+    for i in range(50):
+        await ledger.commit(Entry([draft("x" * 500 + str(i))]))

@@ -52,6 +52,7 @@ class Bench:
 
         for device in self.inserted:
             device.pull()
+            eventually(lambda node=device.node: not node.exists() or not node.name, f"no {device.node}")
 
         async def stop_tasks() -> None:
             tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

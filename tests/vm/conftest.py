@@ -18,7 +18,7 @@ from tests.vm.guest import Guest, GuestError
 from tests.vm.images import WORK, missing_tools, ready_image
 from tests.vm.installed import SOURCES, Installed, install
 from tests.vm.machine import Image, Saved
-from tests.vm.waking import awake, prepared
+from tests.vm.waking import NO_FILES, Shared, awake, prepared
 
 TEST_S = 600  # far above every deadline inside, so that those speak first
 LAST_WORDS = (
@@ -78,8 +78,26 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture
 def guest(image: Image, folder: Path, request: pytest.FixtureRequest) -> Iterator[Guest]:
-    """A running guest."""
+    """A running guest of one's own, as it was when it had booted."""
     yield from _running(image, folder, image.booted, request)
+
+
+@pytest.fixture(scope="session")
+def shared(image: Image) -> Iterator[Shared]:
+    """The guest that tests share whose bodies run inside: they leave nothing behind there."""
+    ours = Shared(image, WORK / "run" / "shared")
+    yield ours
+    ours.drop()
+
+
+@pytest.fixture
+def shared_guest(shared: Shared, folder: Path, request: pytest.FixtureRequest) -> Iterator[Guest]:
+    """The shared guest. One in which a test failed is not used again."""
+    ours = shared.guest()
+    yield ours
+    if request.node.stash.get(FAILED, False):
+        _last_words(ours)
+        shared.drop(keep_in=folder)
 
 
 @pytest.fixture(scope="session")
@@ -88,12 +106,27 @@ def installed(image: Image) -> Saved:
     return prepared(image, "installed", SOURCES, install)
 
 
+@pytest.fixture(scope="session")
+def serving(image: Image, installed: Saved) -> Saved:
+    """The same with the agent started and every device ready."""
+    return prepared(image, "serving", SOURCES, lambda guest: Installed(guest).serve(), installed)
+
+
 @pytest.fixture
 def booth(
     image: Image, folder: Path, installed: Saved, request: pytest.FixtureRequest
 ) -> Iterator[Installed]:
     """A running guest of one's own with the agent installed."""
     for running in _running(image, folder, installed, request):
+        yield Installed(running)
+
+
+@pytest.fixture
+def serving_booth(
+    image: Image, folder: Path, serving: Saved, request: pytest.FixtureRequest
+) -> Iterator[Installed]:
+    """A running guest of one's own in which the agent serves its devices."""
+    for running in _running(image, folder, serving, request):
         yield Installed(running)
 
 
@@ -116,6 +149,5 @@ def _keep(folder: Path) -> None:
     """Everything but the disks."""
     kept = WORK / "failed" / folder.name
     shutil.rmtree(kept, ignore_errors=True)
-    wanted = shutil.ignore_patterns("*.img", "*.qcow2", "qmp", "resident", "stream")
-    shutil.copytree(folder, kept, ignore=wanted)
+    shutil.copytree(folder, kept, ignore=shutil.ignore_patterns(*NO_FILES))
     print(f"output and kernel log kept in {kept}")

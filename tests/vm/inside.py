@@ -26,10 +26,10 @@ def in_guest(test: Test) -> Test:
     if IN_GUEST:
         return test
 
-    def on_host(guest: Any, **parameters: object) -> None:
-        guest.call(test, **parameters)
+    def on_host(shared_guest: Any, **parameters: object) -> None:
+        shared_guest.call(test, **parameters)
 
-    ours = inspect.Parameter("guest", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    ours = inspect.Parameter("shared_guest", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = inspect.signature(test)
     on_host.__signature__ = signature.replace(parameters=[ours, *signature.parameters.values()])  # type: ignore[attr-defined]
     on_host.__name__, on_host.__doc__, on_host.__module__ = test.__name__, test.__doc__, test.__module__

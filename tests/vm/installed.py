@@ -21,15 +21,8 @@ LIBRARY = "/usr/lib/edge-agent"
 RESULT = "/var/lib/edge-agent/probe.json"
 START_S = 120.0
 DEVICES = ("ftdi-scanner", "cdc-scale", "printer", "hid-scale", "wedge")  # on ports 1 to 5 of the hub
-SOURCES = (
-    "pyproject.toml",
-    "edge_agent",
-    "drivers",
-    "simulators",
-    "systemd",
-    "tests/vm/installed.py",
-    "tests/vm/probe.py",
-)
+OURS = ("tests/vm/installed.py", "tests/vm/probe.py")
+SOURCES = ("pyproject.toml", "edge_agent", "drivers", "simulators", "systemd", *OURS)
 LAUNCHER = f"""#!/usr/bin/python3 -B
 import sys
 sys.path.insert(0, {LIBRARY!r})
@@ -97,6 +90,11 @@ class Installed:
         """Start the service; it is ready when this returns."""
         self.guest.run("systemctl start edge-agent", timeout_s=START_S)
 
+    def serve(self) -> None:
+        """Start the service and wait for every device."""
+        self.start()
+        self.until_ready("scanner", "scale", "printer")
+
     def show(self, *names: str) -> dict[str, str]:
         """Properties of the unit."""
         told = self.guest.run(f"systemctl show edge-agent -p {','.join(names)}")
@@ -125,7 +123,7 @@ class Installed:
 
     def events(self) -> list[str]:
         """Types of all events in the ledger, oldest first."""
-        rows = self.guest.run("sqlite3 /var/lib/edge-agent/ledger.db 'select type from event order by seq'")
+        rows = self.guest.run("sqlite3 /var/lib/edge-agent/ledger.db 'select type from events order by seq'")
         return rows.split()
 
     def probe(self) -> dict[str, str]:

@@ -19,15 +19,13 @@ def test_the_service_starts_and_serves_every_device(booth: Installed) -> None:
     booth.until_ready("scanner", "scale", "printer")
 
 
-def test_a_replugged_device_is_ready_again_within_3_seconds(booth: Installed) -> None:
-    booth.start()
-    booth.until_ready("scanner", "scale", "printer")
+def test_a_replugged_device_is_ready_again_within_3_seconds(serving_booth: Installed) -> None:
     for device, role in (("ftdi-scanner", "scanner"), ("cdc-scale", "scale"), ("printer", "printer")):
-        booth.order(f"unplug {device}")
-        booth.until_status(role, "absent")
-        allowed = REPLUG_S * booth.guest.call(slowness)
-        took = booth.guest.call(replugged, plug_order=f"plug {device}", role=role)
-        allowed = max(allowed, REPLUG_S * booth.guest.call(slowness))
+        serving_booth.order(f"unplug {device}")
+        serving_booth.until_status(role, "absent")
+        allowed = REPLUG_S * serving_booth.guest.call(slowness)
+        took = serving_booth.guest.call(replugged, plug_order=f"plug {device}", role=role)
+        allowed = max(allowed, REPLUG_S * serving_booth.guest.call(slowness))
         print(f"{role} ready again after {took:.2f} s of {allowed:.1f} s")
         assert took < allowed
 
@@ -43,20 +41,18 @@ def test_a_hung_agent_is_killed_and_started_anew(booth: Installed) -> None:
     assert booth.show("MainPID")["MainPID"] != first
 
 
-def test_a_killed_agent_is_started_anew_and_says_so(booth: Installed) -> None:
-    booth.start()
-    booth.guest.run("systemctl kill -s KILL edge-agent")
-    booth.guest.wait_until("systemctl show edge-agent -p NRestarts | grep -qx NRestarts=1")
-    booth.guest.wait_until("systemctl is-active edge-agent")
-    assert "agent.stopped-uncleanly" in booth.events()
+def test_a_killed_agent_is_started_anew_and_says_so(serving_booth: Installed) -> None:
+    serving_booth.guest.run("systemctl kill -s KILL edge-agent")
+    serving_booth.guest.wait_until("systemctl show edge-agent -p NRestarts | grep -qx NRestarts=1")
+    serving_booth.guest.wait_until("systemctl is-active edge-agent")
+    assert "agent.stopped-uncleanly" in serving_booth.events()
 
 
-def test_an_orderly_stop_is_quick_and_clean(booth: Installed) -> None:
-    booth.start()
-    booth.guest.run("systemctl stop edge-agent")
-    assert booth.show("Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
-    booth.start()
-    assert "agent.stopped-uncleanly" not in booth.events()
+def test_an_orderly_stop_is_quick_and_clean(serving_booth: Installed) -> None:
+    serving_booth.guest.run("systemctl stop edge-agent")
+    assert serving_booth.show("Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
+    serving_booth.start()
+    assert "agent.stopped-uncleanly" not in serving_booth.events()
 
 
 def test_the_sandbox_lets_devices_through_and_nothing_else(booth: Installed) -> None:
@@ -66,7 +62,8 @@ def test_the_sandbox_lets_devices_through_and_nothing_else(booth: Installed) -> 
         assert found[device] == "ok", found
     for closed in ("kmsg", "disk", "mem"):
         assert found[closed] in {"EACCES", "EPERM", "ENOENT"}, found
-    assert found["write /etc/edge-agent/x"] == "EROFS", found
+    assert found["write /etc/edge-agent/x"] in {"EROFS", "EACCES"}, found
+    assert found["write /usr/bin/x"] in {"EROFS", "EACCES"}, found
     assert found["write /var/lib/edge-agent/x"] == "ok", found
     assert found["write /run/edge-agent/x"] == "ok", found
     assert found["uevents"] == "ok", found
@@ -82,10 +79,9 @@ def test_a_keyboard_that_is_not_on_the_list_stays_closed(booth: Installed) -> No
     assert booth.probe()["keyboard"] == "EACCES"
 
 
-def test_the_local_socket_is_for_the_group_alone(booth: Installed) -> None:
-    booth.start()
-    booth.guest.run("useradd -G edge-agent technician; useradd stranger")
+def test_the_local_socket_is_for_the_group_alone(serving_booth: Installed) -> None:
+    serving_booth.guest.run("useradd -G edge-agent technician; useradd stranger")
     asked = "edge-agent status --json"
-    told = booth.guest.run(f"runuser -u technician -- {asked}")
+    told = serving_booth.guest.run(f"runuser -u technician -- {asked}")
     assert json.loads(told)["booth"] == "BOOTH-VM"
-    assert booth.guest.try_run(f"runuser -u stranger -- {asked}").code == 3
+    assert serving_booth.guest.try_run(f"runuser -u stranger -- {asked}").code == 3

@@ -10,12 +10,29 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.vm.guest import Guest
 from tests.vm.images import ROOT, WORK
 from tests.vm.machine import Image, Machine, Saved, Wiring, copy_disk, make_overlay
+
+NO_FILES = ("qmp", "resident", "stream", "*.img", "*.qcow2")  # sockets and disks: not worth keeping
+PROJECT = (
+    "drivers.printers.escpos",
+    "drivers.scales.toledo_8217",
+    "drivers.scanners.line",
+    "edge_agent.links.find",
+    "edge_agent.links.open",
+    "edge_agent.sdk.testing",
+    "simulators.printer",
+    "simulators.scale",
+    "simulators.scanner",
+    "simulators.usb.cdc_acm",
+    "simulators.usb.ftdi",
+    "simulators.usb.printer",
+    "simulators.usb.reports",
+)
 
 
 @contextmanager
@@ -42,21 +59,54 @@ def awake(image: Image, folder: Path, saved: Saved, wiring: Wiring | None = None
         machine.cut_power()
 
 
-def prepared(image: Image, name: str, sources: Iterable[str], prepare: Callable[[Guest], object]) -> Saved:
-    """The state of a booted guest after `prepare`; made anew when one of the source files has changed."""
+class Shared:
+    """One guest for many tests, woken when it is first wanted, with the project imported once."""
+
+    def __init__(self, image: Image, folder: Path) -> None:
+        self._image = image
+        self._folder = folder
+        self._running = ExitStack()
+        self._guest: Guest | None = None
+
+    def guest(self) -> Guest:
+        if self._guest is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._guest = self._running.enter_context(awake(self._image, self._folder, self._image.booted))
+            self._guest.warm(PROJECT)
+        return self._guest
+
+    def drop(self, keep_in: Path | None = None) -> None:
+        """End it; its files are kept in that folder if asked for."""
+        self._guest = None
+        self._running.close()
+        if keep_in is not None:
+            shutil.copytree(self._folder, keep_in / "shared", ignore=shutil.ignore_patterns(*NO_FILES))
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def prepared(
+    image: Image,
+    name: str,
+    sources: Iterable[str],
+    prepare: Callable[[Guest], object],
+    base: Saved | None = None,
+) -> Saved:
+    """The state of a guest after `prepare`; made anew when one of the source files has changed."""
     key = _key(image, sources)
     folder = WORK / f"{name}-{key}"
     saved = Saved(folder / "root.qcow2", folder / "state")
     if not saved.state.exists():
         for stale in WORK.glob(f"{name}-*"):
             shutil.rmtree(stale)
-        _prepare(image, folder, saved, prepare)
+        _prepare(image, folder, saved, prepare, base or image.booted)
     return saved
 
 
-def _prepare(image: Image, folder: Path, saved: Saved, prepare: Callable[[Guest], object]) -> None:
+def _prepare(
+    image: Image, folder: Path, saved: Saved, prepare: Callable[[Guest], object], base: Saved
+) -> None:
     start = time.monotonic()
-    with awake(image, folder, image.booted) as guest:
+    with awake(image, folder, base) as guest:
         prepare(guest)
         guest.run("cd / && umount /project && sync")  # a mounted share cannot be saved
         fresh = folder / "state.new"
