@@ -4,21 +4,20 @@ Owns: the states of a device and the back-off. Must not know: protocols, the flo
 
     absent → opening → identifying → ready → absent | faulty → opening …
 
-No state is final. What one device does stays inside its own task; the one broad catch of the agent stands
-here, so that a driver's bug takes down that device only, with its traceback in the log.
+No state is final. What one device does stays inside its own task, its driver's bugs too (containment.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar, cast
 
+from edge_agent.containment import contained
 from edge_agent.logs import bounded
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import Context, DriverSpec, Kind, Options, SerialSettings
@@ -181,15 +180,11 @@ class Supervised:
         configured = self.configured
         link: ByteLink | None = None
         try:
-            with self._contained():
+            with contained(self.configured.id):
                 link = await self._opener(configured.url, configured.serial, configured.id)
                 await self._serve(link)
         except EdgeError as error:
             return error
-        except asyncio.CancelledError:
-            if _is_being_cancelled():
-                raise
-            return DeviceError("driver.bug", "driver failed: it cancelled itself")
         finally:
             self.driver = None
             if link is not None:
@@ -210,25 +205,10 @@ class Supervised:
 
     async def _close(self, link: ByteLink) -> None:
         try:
-            with self._contained():
+            with contained(self.configured.id):
                 await link.close()
         except EdgeError as error:
             log.warning("%s: %s", self.configured.id, error)
-
-    @contextlib.contextmanager
-    def _contained(self) -> Iterator[None]:
-        """Whatever a driver raises leaves here as an EdgeError: its bug is this device's fault only."""
-        try:
-            yield
-        except EdgeError:
-            raise
-        except Exception as error:
-            if isinstance(error, ExceptionGroup) and (told := _told_by(error)):
-                raise told from error
-            log.exception("driver of %s failed", self.configured.id)
-            raise DeviceError(
-                "driver.bug", f"driver failed: {type(error).__name__}", device=self.configured.id
-            ) from error
 
     def _lost(self, error: EdgeError) -> None:
         was_ready = self.is_ready
@@ -265,7 +245,7 @@ class Supervised:
         driver = self.driver
         if driver is None or not self.is_ready:
             raise DeviceError("device.not_ready", "the device is not ready", device=self.configured.id)
-        with self._contained():
+        with contained(self.configured.id):
             return await action(driver)
 
     def hurry(self, wanted: bool) -> None:
@@ -273,7 +253,7 @@ class Supervised:
         if self.driver is None:
             return
         try:
-            with self._contained():
+            with contained(self.configured.id):
                 cast(ScaleDriver, self.driver).hurry(wanted)
         except EdgeError as error:
             log.warning("%s: %s", self.configured.id, error)
@@ -300,18 +280,3 @@ class Supervised:
         self._bad_frames += 1
         self._outlet.disturbed(self.configured.id)
         log.debug("%s: %s", self.configured.id, error)
-
-
-def _is_being_cancelled() -> bool:
-    """Whether somebody wants this task to end, as opposed to a cancellation that a driver made itself."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _told_by(group: ExceptionGroup[Exception]) -> EdgeError | None:
-    """The error of a driver that runs its parts in a TaskGroup, if none of them has a bug."""
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    _, bugs = group.split(EdgeError)
-    return first if bugs is None and isinstance(first, EdgeError) else None

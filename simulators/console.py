@@ -1,15 +1,17 @@
-"""Lines that a person types into a running simulator.
+"""What a person types at a simulator: numbers on the command line, and lines while it runs.
 
-Owns: reading standard input without blocking the loop. Must not know: what the words mean.
+Owns: reading standard input without blocking the loop, bounds of options, showing foreign text.
+Must not know: what the words mean.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 LINE_LIMIT = 64 << 10  # a command with a whole template in it; more is a file sent by mistake
 SHOWN_LIMIT = 200  # characters of foreign text on one line of a terminal
@@ -28,6 +30,21 @@ async def typed_lines() -> AsyncIterator[str]:
             yield line
     finally:
         transport.close()
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A type for argparse: decimal or 0x…, within bounds."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text, 0)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{shown(text)!r} is no number from {least} to {most}")
+        return value
+
+    return parse
 
 
 def shown(text: str) -> str:

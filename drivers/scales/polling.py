@@ -52,12 +52,14 @@ class Exchange:
     """One request, and which readings answer it; any other reading is not for us and is dropped.
 
     With `verdict` the answer to a command says at once whether it was refused; without, only the weights do.
+    With `optional` no answer means that there is nothing new: it never counts as missed.
     """
 
     request: bytes
     answers: Callable[[Reading], bool]
     within_s: float = 1.0
     verdict: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class PolledProtocol:
     `probe` identifies the scale; without it the first weight does. `end_probe` ends what a probe began: ours,
     or that of a host that was cut off in the middle of it.
     `pause_s` is what the scale needs after a command before it can be asked again.
+    With `slow_s` None nothing is asked while nobody waits for a weight.
     """
 
     codec: Codec[Reading]
@@ -76,7 +79,7 @@ class PolledProtocol:
     end_probe: bytes = b""
     pause_s: float = 0.2
     fast_s: float = 0.2
-    slow_s: float = 1.0
+    slow_s: float | None = 1.0
 
 
 class PolledScale:
@@ -101,9 +104,9 @@ class PolledScale:
             await self._identify()
             while True:
                 since_s = self._clock.monotonic_s()
-                async with self._wire:
-                    reading = await self._insist(self._protocol.weight)
-                await self._publish(reading)
+                reading = await self._weigh()
+                if reading is not None:
+                    await self._publish(reading)
                 await self._pause(since_s)
         finally:
             self._ready = False
@@ -124,6 +127,12 @@ class PolledScale:
         await self._reach(Goal.CLEAR_TARE)
 
     # Asking
+
+    async def _weigh(self) -> Reading | None:
+        async with self._wire:
+            if self._protocol.weight.optional:
+                return await self._exchange(self._protocol.weight)
+            return await self._insist(self._protocol.weight)
 
     async def _identify(self) -> None:
         """Ready is only what answers the probe, and then tells its weight in the configured unit."""
@@ -154,8 +163,8 @@ class PolledScale:
             answer = await self._exchange(exchange)
             if answer is not None and in_step:
                 return answer
-            in_step = answer is not None
-            misses += answer is None
+            in_step = answer is not None or exchange.optional
+            misses += not in_step
             await self._clock.sleep(self._protocol.pause_s)
         raise self._silent()
 
@@ -202,9 +211,12 @@ class PolledScale:
 
     async def _pause(self, since_s: float) -> None:
         """Wait until the next poll is due; a wish to hurry shortens the wait at once."""
-        if not self._hurry.is_set():
+        slow_s = self._protocol.slow_s
+        if slow_s is None:
+            await self._hurry.wait()
+        elif not self._hurry.is_set():
             try:
-                await within(self._clock, self._left(since_s, self._protocol.slow_s), self._hurry.wait())
+                await within(self._clock, self._left(since_s, slow_s), self._hurry.wait())
             except TimeoutError:
                 return
         await self._clock.sleep(self._left(since_s, self._protocol.fast_s))
@@ -288,4 +300,6 @@ def refusal_of(goal: Goal, reading: Reading) -> tuple[str, str, str]:
         return ("scale.tare_active", "a tare is set", "clear the tare first")
     if goal is Goal.TARE and _at_zero(reading):
         return ("scale.no_load", "nothing lies on the scale", "put the container on it first")
+    if reading.status is Status.ERROR and reading.info:
+        return (NO_REASON[0], f"the scale answered {reading.info}", NO_REASON[2])
     return REFUSALS.get(reading.status, NO_REASON)

@@ -1,9 +1,9 @@
 """Toledo continuous output, the frame of indicators and remote displays (Wildcat, Jaguar, IND; Kern, Ohaus).
 
 Owns: both halves of the protocol and its driver. Must not know: ports, other scales, who uses the weight.
-Manual: Mettler Toledo Wildcat technical manual E15609900A, pages 6-4 to 6-6; the ounce, troy and ton codes and
-bit 6 of status word B as in Ohaus Courier 7000, tables 11-1 to 11-4. The indicator sends with each update of
-its display, about seven times a second:
+Manual: Mettler Toledo Wildcat technical manual E15609900A, pages 6-4 to 6-6; the ounce, troy and ton codes
+and bit 6 of status word B as in Ohaus Courier 7000, tables 11-1 to 11-4. The indicator sends with each update
+of its display, about seven times a second:
 
     STX  SWA SWB SWC  wwwwww  tttttt  CR  CHK
 
@@ -167,7 +167,9 @@ class ToledoContDeviceHalf:
         return self.broadcast(now) if request.ask is Ask.WEIGHT else b""
 
     def broadcast(self, now: Indication) -> bytes:
-        decimals = max(0, -int(min(now.net.as_tuple().exponent, now.tare.as_tuple().exponent)))  # type: ignore[type-var]
+        if now.unit not in _TOLD_UNITS:
+            return b""
+        decimals = max(0, -int(min(now.net.as_tuple().exponent, now.tare.as_tuple().exponent)))
         weight, tare = _digits(now.net, decimals), _digits(now.tare, decimals)
         fits = len(weight) <= DIGITS and len(tare) <= DIGITS and decimals + 2 <= POINT
         word_b = ALWAYS_ONE | _bits(now, fits=fits)
@@ -178,6 +180,7 @@ class ToledoContDeviceHalf:
         return frame + bytes([seven_bit_complement(frame)]) if self._checksum else frame
 
 
+_TOLD_UNITS = frozenset({"kg", "lb", *UNITS.values()})
 _ASKED_BY = {ZERO: Ask.ZERO, TARE: Ask.TARE, CLEAR: Ask.CLEAR_TARE, PRINT: Ask.WEIGHT}
 
 
@@ -208,9 +211,7 @@ SPEC = DriverSpec(
     build=ToledoCont,
     device_half=ToledoContDeviceHalf,
     serial=SerialSettings(baud=9600, bits=7, parity="E", stop=1),
-    options=(
-        Option("checksum", True, "whether the indicator sends a check character after each frame"),
-    ),
+    options=(Option("checksum", True, "whether the indicator sends a check character after each frame"),),
     sources=(
         "Mettler Toledo Wildcat technical manual E15609900A, pages 6-4 to 6-6",
         "Ohaus Courier 7000 manual, page EN-52, tables 11-1 to 11-4",

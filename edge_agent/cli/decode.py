@@ -114,6 +114,6 @@ def _sentence(item: dict[str, Any]) -> str:
         return f"invalid frame: {item['message']} ({item['raw']})"
     if "text" in item:
         return f"scan: {item['text']!r}" + (f" symbology {item['aim']}" if item["aim"] else "")
-    weight = f" {item['weight']} {item['unit']}" if item["weight"] else ""
+    weight = f" {item['weight']} {item['unit'] or ''}".rstrip() if item["weight"] else ""
     marks = [name for name in ("stable", "net") if item[name]]
     return " ".join([item["status"] + weight, *marks, *([item["info"]] if item["info"] else [])])

@@ -97,7 +97,7 @@ class Router:
         """A box that does not know the time cannot call a command late."""
         now = self._clock.stamp()
         known = now.quality is not ClockQuality.NONE
-        return known and command.notafter is not None and now.utc_ms > command.notafter
+        return known and command.notafter_ms is not None and now.utc_ms > command.notafter_ms
 
     async def _end(self, command: str, kind: str, state: str, answer: JsonValue) -> None:
         at = self._clock.stamp()
@@ -110,4 +110,6 @@ class Router:
         response: dict[str, JsonValue] = {"id": command, "state": state}
         if answer is not None:
             response["answer"] = answer
+        if isinstance(answer, Mapping) and state != "done":
+            response["reason"] = answer.get("code")
         self._respond(response)

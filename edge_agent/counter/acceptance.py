@@ -79,6 +79,8 @@ class Acceptance:
             return _refused(state, scan, "busy", "refused_busy")
         if scan.before:
             return _refused(state, scan, "accepted_before", "refused_again")
+        if not scan.room:
+            return _refused(state, scan, "disk_full", "not_saved")
         parcel = Parcel(scan.item, scan.item_type, scan.job, scan.at.uptime_ms)
         if not scan.scale_ready:
             if not self.policy.unweighed:

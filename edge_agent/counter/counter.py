@@ -169,6 +169,7 @@ class Counter:
                 job=secrets.token_hex(6),
                 before=before,
                 scale_ready=self._ports.devices.scale_ready(),
+                room=self._ports.ledger.has_room,
             )
             tentative.take(self._flow.step(tentative.state, given))
 

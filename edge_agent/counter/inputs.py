@@ -33,7 +33,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """An item's code that the booth may take. `before` tells that this item was accepted already."""
+    """An item's code that the booth may take. `before` tells that this item was accepted already,
+    `room` that the disk can take another parcel."""
 
     at: Stamp
     item: str
@@ -41,6 +42,7 @@ class Scanned:
     job: str
     before: bool = False
     scale_ready: bool = True
+    room: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,23 @@ from pathlib import Path
 from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger import commands, outbox, prints
 from edge_agent.ledger.commands import Taken
-from edge_agent.ledger.outbox import Marks, Rejection
+from edge_agent.ledger.outbox import Rejection
 from edge_agent.ledger.prints import PrintStep
 from edge_agent.ledger.reserve import Reserve
 from edge_agent.ledger.store import Opened, open_ledger
 from edge_agent.ledger.worker import LedgerWorker
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the ledger may hold, and how much disk must stay free for others. Sizes in MiB."""
+
+    quota_mib: int = 512
+    reserve_mib: int = 8
+    refuse_free_mib: int = 8
+    keep_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,9 @@ class Entry:
 class Ledger:
     """One booth's ledger. Made by `open`; `close` it."""
 
-    def __init__(self, opened: Opened, boot: str, reserve: Reserve, marks: Marks) -> None:
+    def __init__(self, opened: Opened, boot: str, reserve: Reserve, limits: Limits) -> None:
+        marks = outbox.marks(opened.connection)
+        self._limits = limits
         self.epoch = opened.epoch
         self.set_aside = opened.set_aside
         self.salvaged = 0
@@ -48,15 +62,18 @@ class Ledger:
         self._worker = LedgerWorker(opened.connection, reserve.release)
 
     @classmethod
-    async def open(cls, path: Path, boot: str, *, synchronous: str = "FULL", reserve_mib: int = 8) -> Ledger:
+    async def open(
+        cls, path: Path, boot: str, *, synchronous: str = "FULL", limits: Limits | None = None
+    ) -> Ledger:
         """Open the file (a few milliseconds, before anything else runs), restore what was salvaged.
 
         Raises DeviceError ledger.unusable.
         """
-        opened = open_ledger(path, synchronous)
-        reserve = Reserve(path.with_name(path.name + ".reserve"), reserve_mib)
+        limits = limits or Limits()
+        opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
+        reserve = Reserve(path.with_name(path.name + ".reserve"), limits.reserve_mib)
         reserve.fill()
-        ledger = cls(opened, boot, reserve, outbox.marks(opened.connection))
+        ledger = cls(opened, boot, reserve, limits)
         if opened.salvaged:
             ledger.salvaged = await ledger._worker.write(
                 lambda c: outbox.restore(c, opened.salvaged, boot, opened.epoch)
@@ -68,6 +85,11 @@ class Ledger:
     def reserve_spent(self) -> bool:
         """Whether the disk was full and the reserved space has been given up."""
         return self._reserve.spent
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a new parcel may be begun: reserve unspent, and the disk not nearly full."""
+        return not self._reserve.spent and self._reserve.free_mib() >= self._limits.refuse_free_mib
 
     @property
     def backlog(self) -> int:
@@ -105,7 +127,10 @@ class Ledger:
 
     async def acknowledge(self, upto: int, rejected: Sequence[Rejection] = ()) -> None:
         """The central store has everything up to `upto`; what it refused is kept as dead letters."""
-        marks = await self._worker.write(lambda c: outbox.acknowledge(c, upto, rejected))
+        before = int(time.time() * 1000) - self._limits.keep_days * DAY_MS
+        marks = await self._worker.write(
+            lambda c: outbox.acknowledge(c, upto, rejected, forget_before_ms=before)
+        )
         self.acked = max(self.acked, marks.acked)
 
     async def slot(self, name: str) -> str:

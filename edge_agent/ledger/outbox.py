@@ -102,8 +102,16 @@ def _stored(row: tuple[Any, ...], names: dict[int, str], epoch: str) -> StoredEv
     return StoredEvent(epoch, seq, uuid_text(raw), names[boot], kind, subject, at, data)
 
 
-def acknowledge(connection: sqlite3.Connection, upto: int, rejected: Sequence[Rejection] = ()) -> Marks:
+def acknowledge(
+    connection: sqlite3.Connection,
+    upto: int,
+    rejected: Sequence[Rejection] = (),
+    *,
+    forget_before_ms: int = 0,
+) -> Marks:
     """Everything up to `upto` is in the central store; rejected ones go to the dead letters first.
+
+    Acknowledged events from before `forget_before_ms` (UTC), or beyond KEEP_ACKED, go; never the newest.
 
     A number beyond the newest event is cut down to it: the centre cannot have stored what was never sent.
     """
@@ -119,7 +127,10 @@ def acknowledge(connection: sqlite3.Connection, upto: int, rejected: Sequence[Re
     if upto <= now.acked:
         return now
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('acked', ?)", (str(upto),))
-    connection.execute("DELETE FROM events WHERE seq<=? AND seq<?", (upto - KEEP_ACKED, now.last))
+    connection.execute(
+        "DELETE FROM events WHERE seq<? AND (seq<=? OR (seq<=? AND utc_ms<?))",
+        (now.last, upto - KEEP_ACKED, upto, forget_before_ms),
+    )
     return Marks(acked=upto, last=now.last)
 
 

@@ -35,6 +35,14 @@ class Reserve:
             self._path.unlink(missing_ok=True)
             self.spent = True
 
+    def free_mib(self) -> int:
+        """Free space on the ledger's disk; 0 when it cannot be told."""
+        try:
+            room = os.statvfs(self._path.parent)
+        except OSError:
+            return 0
+        return room.f_bavail * room.f_frsize // MIB
+
     def release(self) -> bool:
         """Give the space back; True the first time, when there was any."""
         if self.spent:

@@ -38,24 +38,24 @@ class Opened:
     salvaged: tuple[tuple[object, ...], ...] = ()
 
 
-def open_ledger(path: Path, synchronous: str = "FULL") -> Opened:
+def open_ledger(path: Path, synchronous: str = "FULL", *, quota_mib: int = 512) -> Opened:
     """Open or create the ledger. A damaged file is set aside and a new one begins with its own epoch.
 
     Raises DeviceError("ledger.unusable") where neither can be done.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = _connect(path, synchronous)
+        connection = _connect(path, synchronous, quota_mib)
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise _unusable(path, error) from error
-        return _begin_anew(path, synchronous)
+        return _begin_anew(path, synchronous, quota_mib)
     except OSError as error:
         raise _unusable(path, error) from error
     return Opened(connection, _epoch(connection))
 
 
-def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
+def _connect(path: Path, synchronous: str, quota_mib: int) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
@@ -63,6 +63,7 @@ def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute(f"PRAGMA max_page_count={quota_mib * 1024 * 1024 // PAGE_BYTES}")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"malformed: {verdict}")
@@ -102,7 +103,7 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
     return "malformed" in text or "not a database" in text or "disk image" in text
 
 
-def _begin_anew(path: Path, synchronous: str) -> Opened:
+def _begin_anew(path: Path, synchronous: str, quota_mib: int) -> Opened:
     aside = _free_name(path)
     rows = _salvage(path)
     for suffix in ("", "-wal", "-shm"):
@@ -111,7 +112,7 @@ def _begin_anew(path: Path, synchronous: str) -> Opened:
             source.rename(aside.with_name(aside.name + suffix))
     _forget_oldest(path)
     try:
-        connection = _connect(path, synchronous)
+        connection = _connect(path, synchronous, quota_mib)
     except (sqlite3.Error, OSError) as error:
         raise _unusable(path, error) from error
     return Opened(connection, _epoch(connection), set_aside=aside, salvaged=rows)

@@ -17,6 +17,7 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from edge_agent.events.model import JsonValue
 from edge_agent.sdk.errors import CommandError, ConfigError, EdgeError
@@ -161,7 +162,8 @@ class _Watcher:
     async def take(self, gone: asyncio.Future[bytes]) -> bytes:
         """Everything that waits; empty when the client is gone first."""
         waiting = asyncio.ensure_future(self._some.wait())
-        await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {waiting, gone}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         self._some.clear()
         lost = _line({"news": "lost", "lines": self._lost}) if self._lost else b""

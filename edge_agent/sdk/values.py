@@ -60,6 +60,7 @@ class Reading:
     """One frame of a scale, as sent: the numeral keeps its decimals, the unit stands beside it.
 
     `stable` and `net` are None where the frame carries no such flag. `raw` is the whole frame.
+    Only a number in motion, which is never accepted, may lack its unit: some scales send it at rest only.
     Raises ValueError where a number would stand without a unit or beside a status that has none.
     """
 
@@ -80,6 +81,8 @@ class Reading:
             raise ValueError(f"{self.status} carries no weight")
         if not self.weight.is_finite():
             raise ValueError("a weight is a finite number")
+        if self.unit is None and self.status is Status.MOTION:
+            return
         if self.unit not in UNITS and self.unit not in COUNT_UNITS:
             raise ValueError(f"unknown unit {self.unit!r}")
 

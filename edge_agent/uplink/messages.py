@@ -49,13 +49,21 @@ class AckMessage(_Inbound):
 
 
 class CommandMessage(_Inbound):
-    """`dn/cmd`: one order. `notafter` is Unix milliseconds."""
+    """`dn/cmd`: one order. `notafter` is an RFC 3339 time in UTC."""
 
     id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._\-]+$")]
     type: Annotated[str, Field(max_length=64, pattern=r"^[a-z]+(\.[a-z]+)+$")]
     args: dict[str, Any] = {}
-    notafter: int | None = None
+    notafter: Annotated[datetime | None, Field(strict=False)] = None
     issuedby: Annotated[str, Field(max_length=64)] = ""
+
+    @property
+    def notafter_ms(self) -> int | None:
+        """The same in Unix milliseconds; a time without a zone counts as UTC."""
+        if self.notafter is None:
+            return None
+        moment = self.notafter if self.notafter.tzinfo else self.notafter.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
 
 
 def utc_text(utc_ms: int) -> str:

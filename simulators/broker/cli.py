@@ -12,9 +12,11 @@ from dataclasses import asdict
 
 from simulators.broker.faults import Faults
 from simulators.broker.server import Broker
-from simulators.console import shown, typed_lines
+from simulators.console import shown, typed_lines, whole_number
+from simulators.mqtt.codec import PACKET_LIMIT
 
 BANNER = "built-in MQTT broker: memory only, no passwords, no TLS - for demos and tests, not for production"
+CODE = whole_number(0, 0xFF)  # a reason code, as 151 or 0x97
 CUT_LIMIT_S = 86_400  # a day without network is the longest drill anybody waits for
 CONSOLE = "console: stats | freeze | thaw | drop | cut [SECONDS] | heal | puback REASON|ok | quit"
 
@@ -23,14 +25,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
-    parser.add_argument("--port", type=int, default=1883, help="TCP port, 0 for any free one (default 1883)")
+    parser.add_argument(
+        "--port",
+        type=whole_number(0, 65535),
+        default=1883,
+        help="TCP port, 0 for any free one (default 1883)",
+    )
     faults = parser.add_argument_group("faults")
     faults.add_argument("--puback-delay", type=float, default=0.0, metavar="S", help="answer QoS 1 this late")
     faults.add_argument("--drop-pubacks", action="store_true", help="take QoS 1 messages, never answer them")
-    faults.add_argument("--puback-reason", type=_code, default=0, metavar="N", help="take nothing, say this")
+    faults.add_argument("--puback-reason", type=CODE, default=0, metavar="N", help="take nothing, say this")
     faults.add_argument("--no-connack", action="store_true", help="take connections, never greet")
-    faults.add_argument("--receive-maximum", type=int, metavar="N", help="unanswered QoS 1 messages allowed")
-    faults.add_argument("--maximum-packet-size", type=int, metavar="BYTES", help="longest packet taken")
+    faults.add_argument(
+        "--receive-maximum",
+        type=whole_number(1, 65535),
+        metavar="N",
+        help="unanswered QoS 1 messages allowed",
+    )
+    faults.add_argument(
+        "--maximum-packet-size",
+        type=whole_number(64, PACKET_LIMIT),
+        metavar="BYTES",
+        help="longest packet taken",
+    )
 
 
 async def run(args: argparse.Namespace) -> int:
@@ -63,7 +80,7 @@ async def _console(broker: Broker, stop: asyncio.Event) -> None:
             return
         try:
             print(await _obey(broker, word, rest), flush=True)
-        except ValueError as error:
+        except (ValueError, argparse.ArgumentTypeError) as error:
             print(f"not understood: {shown(str(error))}", flush=True)
 
 
@@ -82,7 +99,7 @@ async def _obey(broker: Broker, word: str, rest: list[str]) -> str:
         case "heal":
             await broker.heal()
         case "puback":
-            broker.faults.puback_reason = 0 if rest == ["ok"] else _code(rest[0] if rest else "")
+            broker.faults.puback_reason = 0 if rest == ["ok"] else CODE(rest[0] if rest else "")
         case _:
             return CONSOLE
     return f"{shown(word)}: done"
@@ -109,11 +126,3 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= CUT_LIMIT_S:
         raise ValueError(f"{text} is not between 0 and {CUT_LIMIT_S} s")
     return seconds
-
-
-def _code(text: str) -> int:
-    """A reason code, as 151 or 0x97."""
-    code = int(text, 0)
-    if not 0 <= code <= 0xFF:
-        raise ValueError(f"{text} is no reason code (0 to 0xFF)")
-    return code

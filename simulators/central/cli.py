@@ -16,7 +16,7 @@ from simulators.central.check import check
 from simulators.central.commands import JsonValue
 from simulators.central.server import Central, first_to_end
 from simulators.central.store import News
-from simulators.console import shown, typed_lines
+from simulators.console import shown, typed_lines, whole_number
 
 CONSOLE = """console: cmd BOOTH TYPE [JSON] | report | check | dead | alive | quit
 for example: cmd B-1 scale.zero {"device":"scale-1"}"""
@@ -36,7 +36,9 @@ _WORDS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--db", type=Path, default=Path("central.db"), help="its file (default central.db)")
     parser.add_argument("--host", default="127.0.0.1", help="the broker's address (default: this machine)")
-    parser.add_argument("--port", type=int, default=1883, help="the broker's port (default 1883)")
+    parser.add_argument(
+        "--port", type=whole_number(1, 65535), default=1883, help="the broker's port (default 1883)"
+    )
     parser.add_argument("--root", default="booth/v1", help="first levels of all topics (default booth/v1)")
     parser.add_argument("--group", help="share the events with other centres of this group")
     parser.add_argument("--check", action="store_true", help="judge the file and end: 0 clean, 1 violations")

@@ -27,6 +27,7 @@ from simulators.central.store import Incoming, News, Store, Taken
 from simulators.mqtt.client import MqttClient
 from simulators.mqtt.packets import Publish, Topic, Version
 from simulators.mqtt.properties import Properties
+from simulators.mqtt.topics import is_topic
 
 START_TIMEOUT_S = 15.0  # a broker that was started just before us is up within seconds
 RETRY_S = 0.25  # a simulator's broker is on the same machine: come back at once
@@ -60,6 +61,8 @@ class Central:
         sign: Signer | None = None,
         on_news: Callable[[News], None] | None = None,
     ) -> None:
+        if not is_topic(root):
+            raise ConfigError("central.root", f"{root!r} cannot begin a topic", hint="give another --root")
         self.moods = moods or Moods()
         self._path = Path(db_path)
         self._broker = (host, port)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.events.model import EventDraft
-from edge_agent.ledger.ledger import Entry, Ledger
+from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.ledger.prints import PrintState, PrintStep
 from edge_agent.sdk.errors import DeviceError
@@ -25,7 +25,7 @@ def draft(subject: str = "x", kind: str = "scan.read") -> EventDraft:
 
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(tmp_path / "ledger.db", "boot-1", reserve_mib=1)
+    opened = await Ledger.open(tmp_path / "ledger.db", "boot-1", limits=Limits(reserve_mib=1))
     yield opened
     await opened.close()
 
@@ -133,7 +133,7 @@ async def test_the_same_item_is_known_as_accepted_after_a_restart(tmp_path: Path
 
 async def test_a_full_disk_spends_the_reserve_then_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
     path = tmp_path / "l.db"
-    ledger = await Ledger.open(path, "boot", reserve_mib=1)
+    ledger = await Ledger.open(path, "boot", limits=Limits(reserve_mib=1))
     await ledger.commit(Entry([draft("kept")]))
     await ledger._worker.write(lambda c: c.execute("PRAGMA max_page_count=1").fetchall())
     with pytest.raises(DeviceError) as refused:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.events.model import EventDraft
-from edge_agent.ledger.ledger import Entry, Ledger
+from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.clock import ManualClock
 from edge_agent.uplink.publisher import CENTRAL_ACK_TIMEOUT_S, PUBACK_TIMEOUT_S, Publisher
@@ -66,7 +66,7 @@ class Bench:
 
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(tmp_path / "l.db", "boot", reserve_mib=1)
+    opened = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(reserve_mib=1))
     yield opened
     await opened.close()
 

@@ -77,6 +77,19 @@ async def test_it_prints_what_happens_and_sends_typed_commands(broker, db):
         await process.communicate()
 
 
+@pytest.mark.parametrize("root", ["", "a/#", "+"])
+async def test_a_root_that_cannot_begin_a_topic_is_told(db, capsys, root):
+    assert await cli.run(arguments("--db", db, "--root", root)) == 2
+    assert "--root" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "x", "-1"])
+def test_a_port_that_is_none_is_wrong_usage(port, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        arguments(f"--port={port}")
+    assert "from 1 to 65535" in capsys.readouterr().err
+
+
 async def test_without_a_broker_it_says_so(broker, db, capsys, monkeypatch):
     monkeypatch.setattr("simulators.central.server.START_TIMEOUT_S", 0.1)
     await broker.cut()

@@ -1,0 +1,266 @@
+"""From settings to the parts of one booth, joined but not yet running.
+
+Owns: which part is told of what. Must not know: the order of start and stop (app.py), what a part does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from edge_agent.barcodes.parse import parse
+from edge_agent.booth import Booth
+from edge_agent.commands.operations import operations
+from edge_agent.commands.router import Router
+from edge_agent.counter.acceptance import Acceptance
+from edge_agent.counter.counter import Counter
+from edge_agent.counter.feedback import Cue
+from edge_agent.counter.inputs import Policy
+from edge_agent.counter.labelling import BoothName, label_data
+from edge_agent.counter.parcel import Parcel
+from edge_agent.counter.seams import Ports
+from edge_agent.counter.settling import Settler, SettleRules
+from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
+from edge_agent.labels.printery import Printery
+from edge_agent.ledger.ledger import Entry, Ledger
+from edge_agent.links.open import open_link
+from edge_agent.local.server import LocalServer, Request
+from edge_agent.registry import Registry
+from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.driver import SerialSettings, show
+from edge_agent.sdk.errors import ConfigError, EdgeError
+from edge_agent.sdk.ports import ByteLink
+from edge_agent.sdk.values import Page, Proof, Stamp, Weight
+from edge_agent.settings.model import Settings
+from edge_agent.status import Snapshot
+from edge_agent.supervisor import Configured, DeviceView, Pause
+from edge_agent.uplink.connection import Broker
+from edge_agent.uplink.messages import compact
+from edge_agent.uplink.topics import Topics
+from edge_agent.uplink.uplink import Presence, Uplink
+
+log = logging.getLogger(__name__)
+
+
+class Parts:
+    """The parts of one run, joined."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        ledger: Ledger,
+        devices: Sequence[Configured],
+        *,
+        printery: Printery | None,
+        plugged: Pause,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._ledger = ledger
+        self._printery = printery
+        self._language = settings.booth.language
+        self.booth = Booth(devices, _open, clock, self._device_changed, plugged)
+        self.counter = self._make_counter()
+        self.booth.connect(self.counter)
+        self.snapshot = Snapshot(
+            settings.booth.id,
+            ledger=ledger,
+            booth=self.booth,
+            counter=self.counter,
+            clock=clock,
+            language=self._language,
+        )
+        orders = operations(self.booth, self.counter)
+        self.server = LocalServer(
+            Path(settings.local.socket),
+            {"status": self._status, **{name: _local(order) for name, order in orders.items()}},
+            self._standing,
+        )
+        self.uplink = self._make_uplink()
+        self.snapshot.uplink = self.uplink
+        self.router = Router(
+            ledger,
+            clock,
+            orders,
+            respond=self.uplink.respond if self.uplink else _nowhere,
+            stored=self._stored,
+        )
+        self.booth.on_weight = self._weight_seen
+
+    def _make_counter(self) -> Counter:
+        counter = self._settings.counter
+        flow = Acceptance(_policy(self._settings)) if counter.flow == "acceptance" else None
+        ports = Ports(
+            ledger=self._ledger,
+            clock=self._clock,
+            devices=self.booth,
+            parse=lambda scan: parse(scan.text, aim=scan.aim),
+            render=self._render,
+            tell=self._tell,
+            stored=self._stored,
+        )
+        return Counter(
+            ports,
+            Settler(SettleRules(empty_below=counter.empty_below_kg)),
+            flow,
+            accepts=frozenset(counter.accept),
+            repeat_window_ms=_ms(counter.repeat_window_s),
+        )
+
+    def _make_uplink(self) -> Uplink | None:
+        settings = self._settings.uplink
+        if not settings.enabled:
+            return None
+        topics = Topics(settings.root, self._settings.booth.id)
+        will = compact({"status": "offline", "reason": "lost", "boot": self._ledger.boot})
+        broker = Broker(
+            host=settings.host,
+            port=settings.port,
+            client_id=self._settings.booth.id,
+            will_topic=topics.state,
+            will_payload=will,
+            subscriptions=topics.subscriptions,
+            protocol=settings.protocol,
+            keepalive_s=settings.keepalive_s,
+            username=settings.username,
+            password=_password(settings.password_file),
+            tls=_tls(self._settings),
+        )
+        return Uplink(
+            self._ledger,
+            broker,
+            topics,
+            self._clock,
+            Presence(self.snapshot.presence, self.snapshot.devices),
+            window=settings.window,
+            central=settings.ack == "central",
+        )
+
+    async def _render(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
+        booth = self._settings.booth
+        name = BoothName(booth.id, booth.name, booth.name_bn, booth.utc_offset_minutes)
+        data = label_data(parcel, attempt, name, at.utc_ms)
+        if self._printery is None:
+            raise ConfigError("label.none", "no label is configured")
+        return await asyncio.to_thread(self._printery.page, data, reprint=attempt - 1)
+
+    async def _status(self, _request: Request) -> JsonValue:
+        return self.snapshot.whole()
+
+    async def _device_changed(self, view: DeviceView) -> None:
+        data: dict[str, JsonValue] = {"kind": view.kind, "status": view.status.value, "reason": view.reason}
+        event = EventDraft("device.changed", view.id, self._clock.stamp(), data)
+        try:
+            self._stored(await self._ledger.commit(Entry([event])))
+        except EdgeError as error:
+            log.error("%s", error)
+        if self.uplink is not None:
+            self.uplink.devices_changed()
+
+    def _stored(self, events: Sequence[StoredEvent]) -> None:
+        if self.uplink is not None:
+            self.uplink.stored(events)
+        if self.server.watched:
+            for event in events:
+                self.server.tell(
+                    {"news": "event", "seq": event.seq, "type": event.type, "subject": event.subject}
+                )
+
+    def _tell(self, cue: Cue) -> None:
+        if self.server.watched:
+            self.server.tell({**self._cue_news(cue), "sound": cue.sound.value if cue.sound else None})
+
+    def _cue_news(self, cue: Cue) -> dict[str, JsonValue]:
+        text = cue.prompt.text(self._language)
+        return {"news": "cue", "prompt": cue.prompt.id, **cue.prompt.values, "text": text, "sound": None}
+
+    def _standing(self) -> Request:
+        """What a new watcher hears first: the prompt as it stands, without its sound."""
+        return self._cue_news(self.counter.last_cue)
+
+    def _weight_seen(self, weight: Weight) -> None:
+        if self.server.watched:
+            reading = weight.reading
+            self.server.tell(
+                {
+                    "news": "weight",
+                    "device": weight.device,
+                    "status": reading.status.value,
+                    "weight": show(reading) or None,
+                    "unit": reading.unit,
+                }
+            )
+
+
+async def _open(url: str, serial: SerialSettings, device: str) -> ByteLink:
+    return await open_link(url, serial, device=device)
+
+
+def _local(operation: Callable[[Request], Awaitable[JsonValue]]) -> Callable[[Request], Awaitable[JsonValue]]:
+    async def answer(request: Request) -> JsonValue:
+        return await operation(request)
+
+    return answer
+
+
+def _nowhere(_response: Request) -> None:
+    """Without an uplink there is nobody to answer."""
+
+
+def configured_devices(settings: Settings, registry: Registry) -> list[Configured]:
+    found = []
+    for device in (*settings.scanner, *settings.scale, *settings.printer):
+        spec = registry.load(device.driver)
+        found.append(Configured(device.id, spec, device.port, device.line, device.driver_options))
+    return found
+
+
+def printery(settings: Settings) -> Printery | None:
+    if settings.counter.flow == "none" or not settings.counter.label:
+        return None
+    return Printery(settings.counter.label)
+
+
+def _policy(settings: Settings) -> Policy:
+    counter = settings.counter
+    return Policy(
+        label=bool(counter.label),
+        least_proof=Proof(counter.proof),
+        min_weight=counter.min_weight_kg,
+        max_weight=counter.max_weight_kg,
+        weight_wait_ms=_ms(counter.weight_wait_s),
+        unweighed=counter.without_scale == "flag",
+        unlabelled=counter.without_printer == "flag",
+    )
+
+
+def _ms(seconds: Decimal) -> int:
+    return int(seconds * 1000)
+
+
+def _password(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("uplink.password", f"cannot read uplink.password_file: {error}") from error
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    tls = settings.uplink.tls
+    if tls is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=str(tls.ca))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if tls.cert is not None:
+            context.load_cert_chain(str(tls.cert), str(tls.key))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError("uplink.tls", f"cannot use uplink.tls: {error}") from error
+    return context

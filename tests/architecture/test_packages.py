@@ -1,0 +1,43 @@
+"""Our own packages have common names: nothing that is installed beside us may ship the same ones."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distributions
+
+import pytest
+
+from tests.architecture.tree import PACKAGES, ROOT
+
+OURS = "booth-edge-agent"
+
+
+def shipped(distribution: Distribution) -> Iterator[str]:
+    """The top-level names that a distribution puts into site-packages."""
+    for file in distribution.files or ():
+        if file.suffix == ".py" and file.parts[0] not in {"..", "."}:
+            yield file.parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_no_dependency_ships_a_package_of_our_name(name: str) -> None:
+    others = {
+        distribution.metadata["Name"]
+        for distribution in distributions()
+        if distribution.metadata["Name"] != OURS and name in set(shipped(distribution))
+    }
+    assert others == set()
+
+
+def test_we_install_our_three_packages_and_nothing_else() -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = document["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert found == [f"{name}*" for name in PACKAGES]
+
+
+def test_every_runtime_dependency_is_in_the_pinned_file() -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    pinned = (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8")
+    names = [wanted.partition(">=")[0] for wanted in document["project"]["dependencies"]]
+    assert [name for name in names if f"\n{name}==" not in f"\n{pinned}"] == []
