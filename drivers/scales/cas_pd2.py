@@ -8,21 +8,21 @@ kortoaus/cas-scale (ECR type 2). Line: 9600 baud, 7 data bits, even parity, 1 st
     type_0   ENQ DC2      ->  ACK STX id w5..w1 BCC ETX       (type 1 is the same)
     type_6   ENQ DC1      ->  ACK SOH STX sta sign w5..w0 un1 un0 BCC ETX EOT
 
-Only type 6 sends the unit and a point. BCC is the exclusive or of what stands between STX and itself; it may
-have any value, so that the frames of types 0 and 6 are cut by their length.
+Only type 6 sends unit and point. BCC is the exclusive or of what stands between STX and itself; it may have
+any value, so that frames are cut by their length.
 
-Faults survived: bytes with the parity bit left in, joining in mid-frame, noise, frames cut off by silence or
-by the next one, a wrong check character.
+Faults survived: parity bits left in, joining in mid-frame, noise, frames cut off, a wrong check character.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from drivers.scales.polling import Exchange, PolledProtocol, PolledScale
+from drivers.scales.text_lines import SEVEN_BITS, unit_named, weighed
 from edge_agent.sdk.checksums import xor_of
 from edge_agent.sdk.driver import (
     Ask,
@@ -41,7 +41,6 @@ from edge_agent.sdk.values import Reading, Status
 
 SOH, STX, ETX, EOT, ENQ, ACK, DC1, DC2, NAK = b"\x01\x02\x03\x04\x05\x06\x11\x12\x15"
 CR = 0x0D
-SEVEN_BITS = bytes(value & 0x7F for value in range(256))
 
 WEIGH = b"W"
 REPLY_S = 1.0  # as for other cash register scales: they answer within 0.2 s
@@ -58,13 +57,12 @@ REFUSED = (
 
 DIGITS = re.compile(rb"\d{5}")
 REFUSAL = re.compile(rb"\?([\x40-\x7f])")
-BLOCK_6 = re.compile(rb"([SU])([ -])( *\d+\.?\d*)(kg|lb)", re.IGNORECASE)
-OVERLOAD_6 = re.compile(rb"[SU]F.{6}(kg|lb)", re.IGNORECASE | re.DOTALL)
+BLOCK_6 = re.compile(rb"([SU])([ -])( *\d+\.?\d*)((?i:kg|lb))")
+OVERLOAD_6 = re.compile(rb"[SU]F[F .\d]{6}((?i:kg|lb))")
 TYPE_6_COLUMNS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """How a dialect cuts and asks: the bytes a frame begins with, its length, and how it ends."""
 
     start: bytes
@@ -78,7 +76,9 @@ SHAPES: Mapping[str, Shape] = {
     "type_0": Shape(bytes([STX]), 3 + WEIGHT_DIGITS + 1, bytes([ETX]), bytes([ENQ, DC2])),
     "type_6": Shape(bytes([SOH, STX]), 15, bytes([ETX, EOT]), bytes([ENQ, DC1])),
 }
-REFUSAL_BYTES = 4  # STX ? status CR
+SHORTER = {b"?\r": 3, b"?": 4}  # refusals of ecr_2: without and with a status byte
+NOTABLE = re.compile(rb"[\x01\x02\x06\x15]")
+ANSWERS = {ACK: Status.ACK, NAK: Status.BUSY}  # to ENQ
 
 
 # Replies (scale to host)
@@ -92,13 +92,9 @@ class CasPd2Decoder:
         self._shape = SHAPES[dialect]
         self._unit = options.text("unit")
         self._decimals = options.integer("decimals")
-        understands: Mapping[str, Callable[[bytes], Reading | ProtocolError]] = {
-            "ecr_2": self._ecr_2,
-            "type_0": self._type_0,
-            "type_6": _type_6,
-        }
-        self._understand = understands[dialect]
-        self._refuses = dialect == "ecr_2"
+        understands = {"ecr_2": self._ecr_2, "type_0": self._type_0, "type_6": _type_6}
+        self._understand: Callable[[bytes], Reading | ProtocolError] = understands[dialect]
+        self._shorter = SHORTER if dialect == "ecr_2" else {}
         self.reset()
 
     def reset(self) -> None:
@@ -120,7 +116,7 @@ class CasPd2Decoder:
         return found
 
     def _step(self, found: list[Reading | ProtocolError]) -> bool:
-        """Take one frame, or one byte that begins none; False when more bytes are needed."""
+        """Take one frame, or what begins none; False when more bytes are needed."""
         start = self._shape.start
         if not self._held.startswith(start):
             if start.startswith(self._held):
@@ -134,31 +130,28 @@ class CasPd2Decoder:
         return True
 
     def _size(self) -> int:
-        refusal = self._refuses and self._held[1:2] == b"?"
-        return REFUSAL_BYTES if refusal else self._shape.size
+        sizes = (size for mark, size in self._shorter.items() if self._held.startswith(mark, 1))
+        return next(sizes, self._shape.size)
 
     def _frame(self, size: int) -> Reading | ProtocolError:
-        """The frame, or what stands before a start that comes too early."""
-        frame, shape = self._held[:size], self._shape
-        if frame.endswith(shape.end):
-            value = self._understand(frame)
-            if isinstance(value, Reading):
-                self._cut(size)
-                return value
-        again = self._held.find(shape.start, 1, size)
+        """The frame; a broken one is left at the next start within it."""
+        frame = self._held[:size]
+        value = self._understand(frame) if frame.endswith(self._shape.end) else _no_reply(frame)
+        again = -1 if isinstance(value, Reading) else frame.find(self._shape.start, 1)
         piece = self._cut(again if again > 0 else size)
-        return ProtocolError("frame.grammar", "no reply of this dialect", piece)
+        return value if piece == frame else ProtocolError("frame.torn", "frame cut off", piece)
 
     def _skip(self, found: list[Reading | ProtocolError]) -> bool:
-        if self._held[:1] in (bytes([ACK]), bytes([NAK])) and not self._refuses:
+        """An answer to ENQ, or bytes up to whatever may be a start or an answer."""
+        answer = ANSWERS.get(self._held[0])
+        if answer and not self._shorter:
             self._tell_noise(found)
-            status = Status.ACK if self._held[0] == ACK else Status.BUSY
-            found.append(Reading(status, raw=self._cut(1)))
+            found.append(Reading(answer, raw=self._cut(1)))
             return True
-        at = self._held.find(self._shape.start[:1], 1)
-        dropped = self._cut(at if at > 0 else len(self._held))
-        self._noise += dropped[: SCALE_LINE_LIMIT - len(self._noise)]
-        return bool(self._held)
+        start = NOTABLE.search(self._held, 1)
+        dropped = self._cut(start.start() if start else len(self._held))
+        self._noise = (self._noise + dropped)[:SCALE_LINE_LIMIT]
+        return True
 
     def _tell_noise(self, found: list[Reading | ProtocolError]) -> None:
         if self._noise:
@@ -170,8 +163,9 @@ class CasPd2Decoder:
         return piece
 
     def _ecr_2(self, frame: bytes) -> Reading | ProtocolError:
-        refusal = REFUSAL.fullmatch(frame[1:-1])
-        if refusal:
+        if frame[1:-1] == b"?":
+            return Reading(Status.ERROR, raw=frame)
+        if refusal := REFUSAL.fullmatch(frame[1:-1]):
             bits = refusal[1][0]
             status = next((state for bit, state in REFUSED if bits & bit), Status.OK)
             return Reading(status, stable=not bits & MOTION, raw=frame)
@@ -184,7 +178,7 @@ class CasPd2Decoder:
 
     def _digits(self, digits: bytes, frame: bytes, *, stable: bool | None) -> Reading | ProtocolError:
         if not DIGITS.fullmatch(digits):
-            return ProtocolError("frame.grammar", "no reply of this dialect", frame)
+            return _no_reply(frame)
         weight = Decimal(digits.decode("ascii")).scaleb(-self._decimals)
         return Reading(Status.OK, weight, self._unit, stable, raw=frame)
 
@@ -194,17 +188,15 @@ def _type_6(frame: bytes) -> Reading | ProtocolError:
     if frame[-3] != xor_of(block):
         return ProtocolError("frame.checksum", "wrong check character", frame)
     if over := OVERLOAD_6.fullmatch(block):
-        return Reading(Status.OVERLOAD, unit=_unit(over[1]), raw=frame)
+        return Reading(Status.OVERLOAD, unit=unit_named(over[1]), raw=frame)
     parts = BLOCK_6.fullmatch(block)
     if parts is None or len(parts[3]) != TYPE_6_COLUMNS:
-        return ProtocolError("frame.grammar", "no reply of this dialect", frame)
-    stable = parts[1] == b"S"
-    weight = Decimal((parts[2] + parts[3]).replace(b" ", b"").decode("ascii"))
-    return Reading(Status.OK if stable else Status.MOTION, weight, _unit(parts[4]), stable, raw=frame)
+        return _no_reply(frame)
+    return weighed(parts[2] + parts[3], parts[4], frame, stable=parts[1] == b"S")
 
 
-def _unit(letters: bytes) -> str:
-    return letters.decode("ascii").lower()
+def _no_reply(frame: bytes) -> ProtocolError:
+    return ProtocolError("frame.grammar", "no reply of this dialect", frame)
 
 
 # The driver
@@ -222,7 +214,7 @@ class CasPd2(PolledScale):
 
 
 def _is_state(reading: Reading) -> bool:
-    return reading.status not in (Status.ACK, Status.BUSY)
+    return reading.status is not Status.ACK
 
 
 # The scale's own side
@@ -251,18 +243,16 @@ class CasPd2DeviceHalf:
         return b""
 
     def _ecr_2(self, now: Indication) -> bytes:
-        digits = self._digits(now)
-        if now.motion or now.overload or now.underload or now.fault or digits is None:
-            bits = 0x40 | _refusal_bits(now) | (0 if digits or now.underload else OVER_CAPACITY)
-            return bytes([STX]) + b"?" + bytes([bits, CR])
-        return bytes([STX]) + digits + bytes([CR])
+        digits, bits = self._digits(now), _refusal_bits(now)
+        if digits and not bits:
+            return bytes([STX]) + digits + bytes([CR])
+        return bytes([STX]) + b"?" + bytes([0x40 | bits | (0 if bits else OVER_CAPACITY), CR])
 
     def _type_0(self, now: Indication) -> bytes:
         digits = self._digits(now)
-        if now.motion or now.overload or now.underload or now.fault or digits is None:
-            return bytes([NAK])
-        block = b"0" + digits
-        return bytes([ACK, STX]) + block + bytes([xor_of(block), ETX])
+        block = b"0" + (digits or b"")
+        sent = digits and not _refusal_bits(now)
+        return bytes([ACK, STX]) + block + bytes([xor_of(block), ETX]) if sent else bytes([NAK])
 
     def _digits(self, now: Indication) -> bytes | None:
         """Five digits in the configured unit and decimals, exactly, or nothing."""
@@ -273,12 +263,8 @@ class CasPd2DeviceHalf:
 
 
 def _refusal_bits(now: Indication) -> int:
-    return (
-        (MOTION if now.motion else 0)
-        | (OVER_CAPACITY if now.overload else 0)
-        | (UNDER_ZERO if now.underload else 0)
-        | (OUTSIDE_ZERO_RANGE if now.fault else 0)
-    )
+    flags = ((MOTION, now.motion), (OVER_CAPACITY, now.overload), (UNDER_ZERO, now.underload))
+    return sum(bit for bit, is_set in (*flags, (OUTSIDE_ZERO_RANGE, now.fault)) if is_set)
 
 
 def _tell_6(now: Indication) -> bytes:

@@ -104,18 +104,14 @@ class PolledScale:
             await self._identify()
             while True:
                 since_s = self._clock.monotonic_s()
-                reading = await self._weigh()
-                if reading is not None:
+                if (reading := await self._weigh()) is not None:
                     await self._publish(reading)
                 await self._pause(since_s)
         finally:
             self._ready = False
 
     def hurry(self, wanted: bool) -> None:
-        if wanted:
-            self._hurry.set()
-        else:
-            self._hurry.clear()
+        (self._hurry.set if wanted else self._hurry.clear)()
 
     async def zero(self) -> None:
         await self._reach(Goal.ZERO)
@@ -129,10 +125,9 @@ class PolledScale:
     # Asking
 
     async def _weigh(self) -> Reading | None:
+        weight = self._protocol.weight
         async with self._wire:
-            if self._protocol.weight.optional:
-                return await self._exchange(self._protocol.weight)
-            return await self._insist(self._protocol.weight)
+            return await (self._exchange(weight) if weight.optional else self._insist(weight))
 
     async def _identify(self) -> None:
         """Ready is only what answers the probe, and then tells its weight in the configured unit."""

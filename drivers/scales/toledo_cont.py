@@ -22,6 +22,7 @@ from decimal import Decimal
 
 from drivers.scales.polling import Exchange, Goal
 from drivers.scales.streaming import StreamedProtocol, StreamedScale
+from drivers.scales.text_lines import SEVEN_BITS
 from edge_agent.sdk.checksums import seven_bit_complement
 from edge_agent.sdk.driver import (
     Ask,
@@ -39,7 +40,6 @@ from edge_agent.sdk.framing import StartEndFramer
 from edge_agent.sdk.values import Reading, Status
 
 STX, CR = 0x02, 0x0D
-SEVEN_BITS = bytes(value & 0x7F for value in range(256))
 
 # Status word A: bits 0-2 where the point stands, bits 3-4 the division (1, 2, 5), bit 5 always 1.
 POINT = 0b000_0111

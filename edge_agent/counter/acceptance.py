@@ -244,7 +244,8 @@ class Acceptance:
 
 def _refused(state: State, scan: Scanned, reason: str, prompt: str) -> Outcome:
     event = EventDraft("scan.refused", scan.item, scan.at, {"reason": reason})
-    return Outcome(state, events=[event], cues=[Cue(Prompt(prompt), Sound.REJECTED)])
+    cue = Cue(Prompt(prompt, {"item": scan.item}), Sound.REJECTED)
+    return Outcome(state, events=[event], cues=[cue])
 
 
 def _voided(state: State, parcel: Parcel, at: Stamp, reason: str) -> Outcome:

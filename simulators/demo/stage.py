@@ -30,6 +30,7 @@ from simulators.scale import ScaleSim
 from simulators.scale_physics import ScalePhysics
 from simulators.scanner import ScannerSim
 
+ACCEPTED_BEFORE = "refused_again"
 SAVED = "accepted"  # the prompt that tells a person that a parcel is accepted
 STEP_S = 30.0  # a step of the day that takes longer has failed; the machine may be loaded
 
@@ -53,6 +54,7 @@ class Record:
 
     told: list[str] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)  # items refused because they were accepted before
     prompt: str = ""
     labels: int = 0
     acknowledged: int = 0
@@ -178,5 +180,7 @@ def _note(record: Record, news: News) -> None:
         record.told.append(record.prompt)
         if record.prompt == SAVED and news.get("sound") == "saved":
             record.saved.append(str(news["item"]))
+        if record.prompt == ACCEPTED_BEFORE:
+            record.known.add(str(news["item"]))
     elif news.get("news") == "event":
         record.events = int(str(news["seq"]))

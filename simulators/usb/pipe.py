@@ -29,6 +29,7 @@ class Pipe:
         self._room = asyncio.Event()
         self._news: Callable[[], None] = lambda: None
         self.lost_bytes = 0
+        self.received_bytes = 0
 
     @property
     def open(self) -> bool:
@@ -57,6 +58,7 @@ class Pipe:
         if len(self._from_host) + len(data) > ROOM_BYTES and self._from_host:
             return Handshake.NAK
         self._from_host += data
+        self.received_bytes += len(data)
         self._arrived.set()
         return Handshake.ACK
 

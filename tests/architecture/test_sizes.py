@@ -1,4 +1,4 @@
-"""Files and functions stay small. An exception has its own bound and reason, and goes when it is not needed."""
+"""Files and functions stay small. An exception has its bound and its reason, and goes when not needed."""
 
 from __future__ import annotations
 

@@ -40,10 +40,9 @@ class Clerk:
     async def accept(self, item: str, weight: str) -> None:
         """Follow the prompts until this item is accepted, was accepted before, or the clerk gives up."""
         stage = self._stage
-        before = len(stage.record.told)
         await stage.scanner.scan(item)
         for _ in range(STEPS):
-            if item in stage.record.saved or "refused_again" in stage.record.told[before:]:
+            if item in stage.record.saved or item in stage.record.known:
                 stage.scale.put(Decimal(0))
                 return
             await self._follow(item, weight)

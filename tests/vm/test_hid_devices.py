@@ -19,13 +19,13 @@ from simulators.usb.reports import HidScaleHalf, pos_scale
 from tests.vm.bench import Bench, Simulated, bench
 from tests.vm.inside import EVENTUALLY_S, eventually, in_guest
 
-NODE = "/dev/hidraw0"
+NODE = "/dev/edge-agent/hidraw-{path}:1.0"
 HIDIOCGRDESCSIZE = 0x80044801  # linux/hidraw.h
 
 
 @contextmanager
-def hidraw() -> Iterator[int]:
-    node = os.open(NODE, os.O_RDWR | os.O_NONBLOCK)
+def hidraw(one: Simulated) -> Iterator[int]:
+    node = os.open(one.node, os.O_RDWR | os.O_NONBLOCK)
     try:
         yield node
     finally:
@@ -59,7 +59,7 @@ INDICATIONS = {
 def test_a_scale_is_read_through_hidraw() -> None:
     with bench() as devices:
         one = scale(devices)
-        with hidraw() as node:
+        with hidraw(one) as node:
             for wanted, now in INDICATIONS.items():
                 devices.tell(one.function.show, now)
                 assert report(node).hex() == wanted
@@ -72,7 +72,7 @@ def test_a_scale_is_zeroed_by_its_control_report() -> None:
     with bench() as devices:
         one = scale(devices)
         endpoint = pos_scale(one.function, one.plug)
-        with hidraw() as node:
+        with hidraw(one) as node:
             os.write(node, bytes((2, 2)))
         assert [request.ask for request in HidScaleHalf(Options(())).feed(devices.do(endpoint.read()))] == [
             Ask.ZERO
@@ -101,7 +101,7 @@ def test_a_scale_is_read_through_libusb_once_the_kernel_lets_go() -> None:
 def test_an_unplugged_scale_is_gone_for_its_reader() -> None:
     with bench() as devices:
         one = scale(devices)
-        with hidraw() as node:
+        with hidraw(one) as node:
             one.pull()
             assert select.select([node], [], [], EVENTUALLY_S)[0]
             with pytest.raises(OSError, match=r"Input/output error|No such device"):
@@ -115,7 +115,7 @@ def test_a_pos_scanner_gives_every_byte() -> None:
     with bench() as devices:
         one = Simulated(devices, hid_pos.HidPos(), hid_pos.SCANNER, NODE)
         one.insert()
-        with hidraw() as node:
+        with hidraw(one) as node:
             for data in (b"LP123456785BD", gs1, long):
                 devices.tell(lambda data=data: one.function.scan(data, symbology=0x6A))
                 assert whole_scan(node) == (data, 0x6A)

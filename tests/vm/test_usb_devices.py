@@ -13,9 +13,9 @@ KINDS = {
     "ftdi": (ftdi.Ftdi, ftdi.ADAPTER, "/dev/serial/by-path/{path}:1.0-port0"),
     "cdc_acm": (cdc_acm.CdcAcm, cdc_acm.SCALE, "/dev/serial/by-id/usb-Booth_Sim_CDC_scale_CW0001-if00"),
     "wedge": (wedge.Wedge, wedge.SCANNER, BY_ID_KEYBOARD),
-    "hid_pos": (hid_pos.HidPos, hid_pos.SCANNER, "/dev/hidraw0"),
-    "hid_scale": (hid_scale.HidScale, hid_scale.SCALE, "/dev/hidraw0"),
-    "printer": (printer.UsbPrinter, printer.ESCPOS, "/dev/usb/lp0"),
+    "hid_pos": (hid_pos.HidPos, hid_pos.SCANNER, "/dev/edge-agent/hidraw-{path}:1.0"),
+    "hid_scale": (hid_scale.HidScale, hid_scale.SCALE, "/dev/edge-agent/hidraw-{path}:1.0"),
+    "printer": (printer.UsbPrinter, printer.ESCPOS, "/dev/edge-agent/lp-{path}:1.0"),
 }
 
 

@@ -51,10 +51,18 @@ async def carries(devices: Bench, one: Stream) -> bool:
         await asyncio.to_thread(devices.do, one.endpoint.write(b"UP\r"))
         up = await asyncio.wait_for(link.read(), EVENTUALLY_S)
         await link.write(b"DOWN\r", EVENTUALLY_S)
-        down = await asyncio.to_thread(devices.do, one.endpoint.read())
+        down = await asyncio.to_thread(devices.do, next_bytes(one))
     finally:
         await link.close()
     return (up, down) == (b"UP\r", b"DOWN\r")
+
+
+async def next_bytes(one: Stream) -> bytes:
+    """What the device hears next; that an earlier host hung up does not count."""
+    try:
+        return await one.endpoint.read()
+    except LinkError:
+        return await one.endpoint.read()
 
 
 @pytest.mark.parametrize("how", [spoiled.value for spoiled in Spoiled])

@@ -25,21 +25,12 @@ from simulators.usb.printer import ESCPOS, ESCPOS_ID, UsbPrinter
 from tests.vm.bench import Bench, Stream, bench
 from tests.vm.inside import EVENTUALLY_S, eventually, in_guest, until
 
-URL = "lp:/dev/usb/lp0"
 GENEROUS_S = 60.0
 PAGE = Page(576, 240, bytes([0b10101010]) * (72 * 240))
 
 
-class Paper(Stream):
-    """A printer is found as /dev/usb/lp0: udev itself makes no other name for it."""
-
-    @property
-    def node(self) -> Path:
-        return Path("/dev/usb/lp0")
-
-
-def printer(devices: Bench, function: UsbPrinter | None = None) -> Paper:
-    one = Paper(devices, function or UsbPrinter(), ESCPOS)
+def printer(devices: Bench, function: UsbPrinter | None = None) -> Stream:
+    one = Stream(devices, function or UsbPrinter(), ESCPOS)
     one.insert()
     return one
 
@@ -81,8 +72,8 @@ async def driver_on(link: LpLink, told: Told) -> AsyncIterator[escpos.EscposPrin
         await link.close()
 
 
-async def opened() -> LpLink:
-    link = await open_link(URL, SerialSettings(), device="p1")
+async def opened(one: Stream) -> LpLink:
+    link = await open_link(one.endpoint.url, SerialSettings(), device="p1")
     assert isinstance(link, LpLink)
     return link
 
@@ -94,7 +85,7 @@ async def test_the_escpos_driver_prints_and_proves_it() -> None:
         paper = PrinterSim(one.endpoint, SystemClock(), speed_mm_s=10_000)
         devices.keep(paper.run())
         told = Told()
-        async with driver_on(await opened(), told) as driver:
+        async with driver_on(await opened(one), told) as driver:
             await until(lambda: told.is_ready, "the printer is ready")
             result = await driver.print(PrintJob("job-1", PAGE))
         assert (result.proof, result.reason) == (Proof.PRINTED, "")
@@ -106,7 +97,7 @@ async def test_the_escpos_driver_prints_and_proves_it() -> None:
 async def test_the_port_status_is_the_printers() -> None:
     with bench() as devices:
         one = printer(devices)
-        link = await opened()
+        link = await opened(one)
         status = await link.port_status()
         assert (status.paper_empty, status.selected, status.fault) == (False, True, False)
         one.function.status.paper_empty = True
@@ -119,20 +110,21 @@ async def test_the_port_status_is_the_printers() -> None:
 @in_guest
 def test_the_kernel_shows_the_printers_name() -> None:
     with bench() as devices:
-        printer(devices)
-        assert Path("/sys/class/usbmisc/lp0/device/ieee1284_id").read_text().strip() == ESCPOS_ID
+        one = printer(devices)
+        shown = Path("/sys/class/usbmisc") / one.node.resolve().name / "device/ieee1284_id"
+        assert shown.read_text().strip() == ESCPOS_ID
 
 
 @in_guest
 async def test_a_printer_is_ours_alone() -> None:
     with bench() as devices:
-        printer(devices)
-        link = await opened()
+        one = printer(devices)
+        link = await opened(one)
         with pytest.raises(LinkError) as caught:
-            await opened()
+            await opened(one)
         assert caught.value.code == "link.busy"
         await link.close()
-        await (await opened()).close()
+        await (await opened(one)).close()
 
 
 @in_guest
@@ -140,7 +132,7 @@ async def test_a_printer_that_takes_nothing_is_told_with_what_it_may_have() -> N
     with bench() as devices:
         one = printer(devices)
         one.usb.faults.hung = True
-        link = await opened()
+        link = await opened(one)
         with pytest.raises(LinkError) as caught:
             await link.write(b"x" * 20_000, 1.0)
         assert caught.value.code == "link.write_timeout"
@@ -148,7 +140,7 @@ async def test_a_printer_that_takes_nothing_is_told_with_what_it_may_have() -> N
         await link.close()
         devices.tell(one.usb.faults.heal)
         devices.tell(one.usb.offer)
-        link = await opened()
+        link = await opened(one)
         await link.write(b"again", GENEROUS_S)
         await link.close()
 
@@ -159,7 +151,7 @@ async def test_a_full_printer_slows_the_writer_down_and_loses_nothing() -> None:
     taken = b""
     with bench() as devices:
         one = printer(devices)
-        link = await opened()
+        link = await opened(one)
         writing = asyncio.create_task(link.write(data, GENEROUS_S))
         while len(taken) < len(data):
             taken += await asyncio.to_thread(devices.do, one.endpoint.read())
@@ -172,7 +164,7 @@ async def test_a_full_printer_slows_the_writer_down_and_loses_nothing() -> None:
 async def test_an_unplug_in_mid_write_is_a_lost_link() -> None:
     with bench() as devices:
         one = printer(devices)
-        link = await opened()
+        link = await opened(one)
         writing = asyncio.create_task(link.write(b"x" * 100_000, GENEROUS_S))
         await until(lambda: one.usb.waiting > 1, "the printer is full and the host waits")
         await asyncio.to_thread(one.pull)
@@ -184,14 +176,14 @@ async def test_an_unplug_in_mid_write_is_a_lost_link() -> None:
             await link.read()
         await link.close()
         one.insert()
-        await (await opened()).close()
+        await (await opened(one)).close()
 
 
 @in_guest
 async def test_a_printer_that_answers_with_empty_packets_does_not_keep_us_busy() -> None:
     with bench() as devices:
         one = printer(devices, UsbPrinter(empty_answers=True))
-        link = await opened()
+        link = await opened(one)
         start = time.thread_time()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(link.read(), 2.0)
@@ -208,7 +200,7 @@ async def test_a_refusing_printer_is_never_taken_for_a_printed_label() -> None:
         paper = PrinterSim(one.endpoint, SystemClock(), speed_mm_s=10_000)
         devices.keep(paper.run())
         told = Told()
-        async with driver_on(await opened(), told) as driver:
+        async with driver_on(await opened(one), told) as driver:
             await until(lambda: told.is_ready, "the printer is ready")
             one.usb.faults.stalled.add(1)
             result = await driver.print(PrintJob("job-1", PAGE))

@@ -17,6 +17,7 @@ from tests.vm.guest import Guest
 from tests.vm.images import ROOT, WORK
 from tests.vm.machine import Image, Machine, Saved, Wiring, copy_disk, make_overlay
 
+NAMES = "cp /project/systemd/*.rules /etc/udev/rules.d/ && udevadm control --reload"
 NO_FILES = ("qmp", "resident", "stream", "*.img", "*.qcow2")  # sockets and disks: not worth keeping
 PROJECT = (
     "drivers.printers.escpos",
@@ -72,6 +73,7 @@ class Shared:
         if self._guest is None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._guest = self._running.enter_context(awake(self._image, self._folder, self._image.booted))
+            self._guest.run(NAMES)
             self._guest.warm(PROJECT)
         return self._guest
 

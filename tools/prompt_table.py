@@ -1,0 +1,45 @@
+"""The table of prompts of docs/guide.md, in Bangla and English, from the agent's own catalogue.
+
+Owns: what the clerk is to do at each prompt. Must not know: when the flow gives it.
+"""
+
+from __future__ import annotations
+
+from edge_agent.counter.feedback import CATALOGUE, Prompt
+
+EXAMPLE = {"item": "RR102030405BD"}
+
+# prompt id -> what it asks of the clerk, or tells
+MEANING = {
+    "scan_parcel": "Nothing is in hand. Scan the next item.",
+    "clear_pan": "Take everything off the scale; it must show zero once before a new weight counts.",
+    "place_parcel": "Put the scanned parcel on the scale. One that lies there already is weighed anew.",
+    "hold_still": "The scale has not come to rest. Touch nothing.",
+    "too_heavy": "More than the scale, or `max_weight_kg`, allows. Take it off.",
+    "too_light": "Less than `min_weight_kg`. Is the parcel on the pan?",
+    "below_zero": "The scale shows less than nothing. Empty the pan and zero the scale.",
+    "scale_fault": "No weight can be taken. Check the scale's power and cable, then `edge-agent status`.",
+    "printing": "The label is on its way. Wait.",
+    "insert_paper": "The label waits. Put in a new roll; it is printed by itself.",
+    "close_cover": "The label waits. Close the cover; it is printed by itself.",
+    "printer_fault": "The label waits. Check power, cable and display of the printer.",
+    "scan_label": "It is not known whether the label came out. If it did, scan its QR code;"
+    " if not, `edge-agent print reprint`.",
+    "accepted": "The parcel is on disk: the booth has it, whatever happens next.",
+    "label_confirmed": "The label was recognised.",
+    "refused_code": "A digit was misread or mistyped. Scan again.",
+    "refused_kind": "A code that this booth does not take (`accept` in booth.toml).",
+    "refused_busy": "Another parcel is in hand. Finish or void it first.",
+    "refused_again": "This item was accepted here before.",
+    "voided": "The parcel in hand was given up; nothing was accepted. Scan it again.",
+    "not_saved": "The disk did not take it. Nothing was accepted. Call the technician.",
+}
+
+
+def table() -> str:
+    """The generated part of docs/guide.md. Raises KeyError for a prompt without a meaning here."""
+    rows = ["| prompt | বাংলা | English | what it means |", "|---|---|---|---|"]
+    for name in CATALOGUE:
+        prompt = Prompt(name, EXAMPLE)
+        rows.append(f"| `{name}` | {prompt.text('bn')} | {prompt.text('en')} | {MEANING[name]} |")
+    return "\n".join(rows) + "\n"
