@@ -28,10 +28,11 @@ from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.labels.printery import Printery
 from edge_agent.ledger.ledger import Entry, Ledger
 from edge_agent.links.open import open_link
+from edge_agent.live import Thinned, as_shown
 from edge_agent.local.server import LocalServer, Request
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.driver import SerialSettings, show
+from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.errors import ConfigError, EdgeError
 from edge_agent.sdk.ports import ByteLink
 from edge_agent.sdk.values import Page, Proof, Stamp, Weight
@@ -90,6 +91,7 @@ class Parts:
             respond=self.uplink.respond if self.uplink else _nowhere,
             stored=self._stored,
         )
+        self._live = Thinned(settings.uplink.live_per_s, self.uplink.live if self.uplink else _nowhere)
         self.booth.on_weight = self._weight_seen
 
     def _make_counter(self) -> Counter:
@@ -185,16 +187,8 @@ class Parts:
 
     def _weight_seen(self, weight: Weight) -> None:
         if self.server.watched:
-            reading = weight.reading
-            self.server.tell(
-                {
-                    "news": "weight",
-                    "device": weight.device,
-                    "status": reading.status.value,
-                    "weight": show(reading) or None,
-                    "unit": reading.unit,
-                }
-            )
+            self.server.tell({"news": "weight", **as_shown(weight)})
+        self._live.see(weight)
 
 
 async def _open(url: str, serial: SerialSettings, device: str) -> ByteLink:
@@ -233,6 +227,7 @@ def _policy(settings: Settings) -> Policy:
         least_proof=Proof(counter.proof),
         min_weight=counter.min_weight_kg,
         max_weight=counter.max_weight_kg,
+        units=frozenset(counter.units),
         weight_wait_ms=_ms(counter.weight_wait_s),
         unweighed=counter.without_scale == "flag",
         unlabelled=counter.without_printer == "flag",

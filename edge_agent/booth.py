@@ -11,13 +11,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
+from edge_agent import __version__
+from edge_agent.health import ScaleWatch
 from edge_agent.sdk.clock import Clock, within
 from edge_agent.sdk.driver import Kind
 from edge_agent.sdk.errors import CommandError, EdgeError
 from edge_agent.sdk.ports import PrinterDriver, ScaleDriver
-from edge_agent.sdk.values import PrinterState, PrintJob, PrintResult, Proof, Scan, Weight
+from edge_agent.sdk.values import PrinterState, PrintJob, PrintResult, Proof, Reading, Scan, Weight
 from edge_agent.supervisor import Configured, DeviceView, Opener, Pause, Supervised
 
+NO_ZERO_PROOF = "zero_proves_nothing"  # a protocol that also sends zero for overload
 PRINT_S = 600.0  # a driver waits at most 300 s for its proof; beyond this it hangs, and the counter with it
 
 
@@ -51,6 +54,9 @@ class Booth:
         self.on_weight: Callable[[Weight], None] = _unseen
         self.latest_weight: dict[str, Weight] = {}
         self.latest_printer: dict[str, PrinterState] = {}
+        self.watches: dict[str, ScaleWatch] = {
+            one.id: ScaleWatch() for one in devices if one.spec.kind is Kind.SCALE
+        }
 
     def connect(self, listener: Listener) -> None:
         """Give what the devices report to the counter. Before `run`."""
@@ -71,7 +77,15 @@ class Booth:
         return self._first(kind) is not None
 
     def scale_ready(self) -> bool:
-        return self._scale is not None and self._scale.is_ready
+        """Whether the scale can weigh parcels now; one whose zero proves nothing never can."""
+        scale = self._scale
+        return (
+            scale is not None and scale.is_ready and NO_ZERO_PROOF not in scale.configured.spec.capabilities
+        )
+
+    def scale_protocol(self) -> str:
+        """What reads the scale: the driver's name and the agent's version, for the evidence of a weight."""
+        return f"{self._scale.configured.spec.name}/{__version__}" if self._scale else ""
 
     def hurry_scale(self, wanted: bool) -> None:
         """Also holds for a scale that is opened later."""
@@ -117,6 +131,8 @@ class Booth:
     async def weights(self, weights: Sequence[Weight]) -> None:
         for weight in weights:
             self.latest_weight[weight.device] = weight
+            if weight.device in self.watches:
+                self.watches[weight.device].good(weight)
             self.on_weight(weight)
         if self._listener is not None and weights and self._is(self._scale, weights[-1].device):
             self.hurry_scale(self._hurry)
@@ -130,7 +146,15 @@ class Booth:
     async def changed(self, view: DeviceView) -> None:
         await self._on_change(view)
 
+    def pan_empty(self, reading: Reading) -> None:
+        """The counter found the pan empty; the scale's zero is watched for drift."""
+        if self._scale is not None:
+            self.watches[self._scale.configured.id].empty(reading)
+
     def disturbed(self, device: str) -> None:
+        """Bytes that were no frame, or a lost link."""
+        if device in self.watches:
+            self.watches[device].bad(self._clock.stamp().uptime_ms)
         if self._listener is not None and self._is(self._scale, device):
             self._listener.unsettle()
 

@@ -128,6 +128,15 @@ class Snapshot:
                 "stable": weight.reading.stable,
                 "age_ms": age,
             }
+        if watch := self._booth.watches.get(view.id):
+            health = watch.health(self._clock.stamp().uptime_ms)
+            shown["health"] = {
+                "last_good_age_ms": health.last_good_age_ms,
+                "frames_per_10_s": health.frames_per_10_s,
+                "bad_percent": health.bad_percent,
+                "zero_drift": health.zero_drift,
+            }
+            shown["hint"] = view.hint or health.hint
         if printer := self._booth.latest_printer.get(view.id):
             shown["printer"] = {
                 "ready": printer.ready.value,

@@ -9,6 +9,7 @@ from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from edge_agent.links.open import KINDS
 from edge_agent.sdk.driver import DriverSpec
 from edge_agent.sdk.testing import load_golden
 
@@ -37,7 +38,9 @@ def _row(spec: DriverSpec) -> tuple[str, ...]:
         f"`{spec.name}`",
         spec.kind.value,
         spec.title + dialects,
-        ", ".join(sorted(spec.transports)) if spec.build else "decodes recordings only",
+        ", ".join(f"`{port}:`" for port in sorted(spec.transports & KINDS.keys()))
+        if spec.build
+        else "decodes recordings only",
         ", ".join(sorted(spec.capabilities)) or "–",
         _frames(spec.name),
     )

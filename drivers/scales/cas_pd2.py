@@ -134,7 +134,6 @@ class CasPd2Decoder:
         return next(sizes, self._shape.size)
 
     def _frame(self, size: int) -> Reading | ProtocolError:
-        """The frame; a broken one is left at the next start within it."""
         frame = self._held[:size]
         value = self._understand(frame) if frame.endswith(self._shape.end) else _no_reply(frame)
         again = -1 if isinstance(value, Reading) else frame.find(self._shape.start, 1)

@@ -110,10 +110,10 @@ class NciDecoder:
         raw = frame[0] + ETX
         if status == b"?" and not prefix and text is None:
             return Reading(Status.ERROR, info="an unknown command", raw=raw)
-        if not _is_status(status) or bool(prefix) is not (self._dialect == SCP02):
+        if not is_status(status) or bool(prefix) is not (self._dialect == SCP02):
             return ProtocolError("frame.grammar", "no status of this dialect", raw)
         if text is None:
-            return _reading(status, raw)
+            return status_reading(status, raw)
         return self._weight(text, status, raw)
 
     def _weight(self, text: bytes, status: bytes, raw: bytes) -> Reading | ProtocolError:
@@ -125,13 +125,13 @@ class NciDecoder:
             known = weighed or POUNDS_AND_OUNCES.fullmatch(text)
             return no_such_unit(raw) if known else ProtocolError("frame.grammar", "no weight", raw)
         if numeral:
-            return _reading(status, raw, unit, number(numeral[1]))
+            return status_reading(status, raw, unit, number(numeral[1]))
         if mark:
-            return _reading(status, raw, unit, marked=MARKS[mark[1][:1]])
+            return status_reading(status, raw, unit, marked=MARKS[mark[1][:1]])
         return Reading(Status.INFO, unit=unit, info=unit, raw=raw)
 
 
-def _is_status(status: bytes) -> bool:
+def is_status(status: bytes) -> bool:
     """Whether each byte has its fixed bits, and each but the last announces the next."""
     follow = [bool(byte & MORE) for byte in status[1:]]
     return len(status) > 1 and all(byte & FIXED == FIXED for byte in status) and follow == _chain(len(follow))
@@ -141,13 +141,14 @@ def _chain(length: int) -> list[bool]:
     return [True] * (length - 1) + [False]
 
 
-def _reading(
+def status_reading(
     status: bytes,
     raw: bytes,
     unit: str | None = None,
     weight: Decimal | None = None,
     marked: Status | None = None,
 ) -> Reading:
+    """What the status bytes make of a weight, or of the mark in its place."""
     first, second = status[:2]
     third = status[2] if len(status) > 2 else 0
     state = _state(first, second, third, marked, at_zero=not weight)

@@ -144,7 +144,7 @@ class StGs(StreamedScale):
         words = {Goal.ZERO: ZERO, Goal.TARE: TARE, Goal.CLEAR_TARE: CLEAR_TARE}
         commanded = context.options.text("dialect") in COMMANDED
         goals = {goal: Exchange(word + CRLF, _any) for goal, word in words.items() if commanded}
-        super().__init__(context, StreamedProtocol(codec=StGsDecoder(context.options), goals=goals))
+        super().__init__(context, StreamedProtocol(StGsDecoder(context.options), anchor=CRLF, goals=goals))
 
 
 def _any(_reading: Reading) -> bool:

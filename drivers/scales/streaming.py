@@ -20,12 +20,13 @@ from edge_agent.sdk.clock import within
 from edge_agent.sdk.driver import Context
 from edge_agent.sdk.errors import DeviceError, ProtocolError
 from edge_agent.sdk.ports import Codec
-from edge_agent.sdk.values import Reading, Weight
+from edge_agent.sdk.values import Reading, Status, Weight
 
 SILENCE_S = 2.0  # the slowest indicators send two frames a second; R 76 lets a scale lag by one second
 REPEAT_S = 0.2  # equal readings are told five times a second: what an unflagged settling window counts
 QUEUED_READINGS = 32  # the fastest indicators send 20 a second: more in one read came over a second late
 STALL_S = 0.5  # a listener that is slower than this leaves behind readings that are no longer true
+ASIDE = frozenset({Status.ACK, Status.BUSY, Status.INFO, Status.TARE})  # heard by goals, but no load
 PAUSE_S = 0.25  # no scale rests as long within a line, and no person prints as fast
 
 
@@ -33,17 +34,19 @@ PAUSE_S = 0.25  # no scale rests as long within a line, and no person prints as 
 class StreamedProtocol:
     """What a protocol page tells of itself.
 
-    `anchor` is the byte after which a frame begins: what comes before the first one is dropped. It is empty
+    `anchor` are bytes after each of which a frame begins: what comes before the first is dropped. It is empty
     where the codec cannot take a torn frame for a whole one.
     `start` has the scale repeat its weight; empty where it speaks unasked.
     `silence_s` is how long it may say nothing; None for a scale that speaks only when a key is pressed or the
     weight changes. There, a pause ends a line.
+    `stale` is how many readings after the opening are older than it.
     """
 
     codec: Codec[Reading]
     anchor: bytes = b"\n"
     start: bytes = b""
     silence_s: float | None = SILENCE_S
+    stale: int = 0
     goals: Mapping[Goal, Exchange] = field(default_factory=dict)
 
 
@@ -61,6 +64,7 @@ class StreamedScale:
         self._anchored = False
         self._caught_up = False
         self._telling = False
+        self._stale = protocol.stale
         self._number = 0
         self._told: Reading | None = None
         self._told_s = 0.0
@@ -142,7 +146,7 @@ class StreamedScale:
         self._read_s = now_s
 
     async def _hear(self, data: bytes) -> None:
-        readings = self._good(self._codec.feed(self._from_anchor(data)))
+        readings = self._fresh(self._good(self._codec.feed(self._from_anchor(data))))
         if len(readings) <= QUEUED_READINGS:
             self._caught_up = False
         elif self._caught_up:
@@ -155,12 +159,17 @@ class StreamedScale:
         if self._clock.monotonic_s() - since_s > STALL_S:
             self._catch_up()
 
+    def _fresh(self, readings: list[Reading]) -> list[Reading]:
+        dropped = min(self._stale, len(readings))
+        self._stale -= dropped
+        return readings[dropped:]
+
     def _from_anchor(self, data: bytes) -> bytes:
         if self._anchored or not self._protocol.anchor:
             return data
-        _before, anchor, after = data.partition(self._protocol.anchor)
-        self._anchored = bool(anchor)
-        return after
+        at = min((data.find(byte) for byte in self._protocol.anchor if byte in data), default=-1)
+        self._anchored = at >= 0
+        return data[at + 1 :] if self._anchored else b""
 
     def _catch_up(self) -> None:
         """Drop what has queued up, and say so: whoever waits for a still load must begin anew."""
@@ -211,7 +220,9 @@ class StreamedScale:
             await self._publish(weights)
 
     def _is_news(self, reading: Reading) -> bool:
-        """Whether it differs from the one told last, or that was told a while ago."""
+        """Whether it is of the load, and differs from the one told last, or that was told a while ago."""
+        if reading.status in ASIDE:
+            return False
         if reading == self._told and self._heard_s - self._told_s < REPEAT_S:
             return False
         self._told, self._told_s = reading, self._heard_s

@@ -283,5 +283,7 @@ SPEC = DriverSpec(
         "Transcell PC 150 manual, page B-3 (status byte)",
         "Rice Lake BenchPro manual (bits 5 and 6 always 1)",
     ),
-    capabilities=frozenset({"zero", "tare", "clear_tare"}),
+    capabilities=frozenset({"zero", "tare", "clear_tare", "harmless_probe"}),
+    probe=encode_probe(),
+    end_probe=ECHO_OFF,
 )

@@ -27,7 +27,7 @@ from edge_agent.counter.inputs import (
     Weighed,
 )
 from edge_agent.counter.parcel import AcceptedWeight, Parcel, Phase, State
-from edge_agent.counter.settling import Settled, kilograms
+from edge_agent.counter.settling import kilograms
 from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.prints import PrintState, PrintStep
 from edge_agent.sdk.values import PrintResult, Proof, Reading, Stamp, Status
@@ -56,7 +56,7 @@ class Acceptance:
             case Scanned():
                 return self._scanned(state, given)
             case Weighed():
-                return self._weighed(state, given.settled)
+                return self._weighed(state, given)
             case Indicated():
                 return self._indicated(state, given.reading)
             case PrintEnded():
@@ -92,26 +92,29 @@ class Acceptance:
         )
         return Outcome(begun, events=[event], cues=[Cue(_prompt_of(begun))])
 
-    def _weighed(self, state: State, settled: Settled) -> Outcome:
+    def _weighed(self, state: State, given: Weighed) -> Outcome:
+        settled = given.settled
         if settled.empty:
             if state.pan_clear:
                 return Outcome(state)
-            cleared = replace(state, pan_clear=True)
+            cleared = replace(state, pan_clear=True, zero=_numeral(settled.reading))
             return Outcome(cleared, cues=[Cue(_prompt_of(cleared))])
         parcel = state.parcel
         if state.phase is not Phase.WEIGHING or parcel is None or not state.pan_clear:
             return Outcome(state)
         if settled.first.uptime_ms <= parcel.scanned_ms:
             return Outcome(state)  # begun before the scan: not yet proof for this parcel
+        if settled.reading.unit not in self.policy.units:
+            return Outcome(state, cues=[Cue(Prompt("wrong_unit"), Sound.NEEDS_YOU)])
         weighed = kilograms(settled.reading)
         if weighed is None or weighed < self.policy.min_weight:
             return Outcome(state, cues=[Cue(Prompt("too_light"), Sound.REJECTED)])
         if weighed > self.policy.max_weight:
             return Outcome(state, cues=[Cue(Prompt("too_heavy"), Sound.REJECTED)])
-        weight = _evidence(settled, parcel.scanned_ms)
+        weight = _evidence(given, parcel.scanned_ms, state.zero)
         event = EventDraft("weight.settled", parcel.item, settled.last, _weight_data(weight))
         return self._to_label(
-            replace(state, pan_clear=False), replace(parcel, weight=weight), settled.last, [event]
+            replace(state, pan_clear=False, zero=""), replace(parcel, weight=weight), settled.last, [event]
         )
 
     def _indicated(self, state: State, reading: Reading) -> Outcome:
@@ -281,10 +284,10 @@ def _prompt_of(state: State) -> Prompt:
             return Prompt("scan_parcel")
 
 
-def _evidence(settled: Settled, scanned_ms: int) -> AcceptedWeight:
-    reading = settled.reading
+def _evidence(given: Weighed, scanned_ms: int, zero: str) -> AcceptedWeight:
+    settled, reading = given.settled, given.settled.reading
     return AcceptedWeight(
-        value=format(reading.weight, "f") if reading.weight is not None else "",
+        value=_numeral(reading),
         unit=reading.unit or "",
         net=reading.net,
         device=settled.device,
@@ -292,7 +295,16 @@ def _evidence(settled: Settled, scanned_ms: int) -> AcceptedWeight:
         readings=settled.count,
         settle_ms=settled.last.uptime_ms - scanned_ms,
         raw_hex=reading.raw.hex(),
+        protocol=given.protocol,
+        spread=None if settled.spread is None else format(settled.spread, "f"),
+        tare=None if reading.tare is None else format(reading.tare, "f"),
+        zero_before=zero,
     )
+
+
+def _numeral(reading: Reading) -> str:
+    """The weight as the scale sent it."""
+    return "" if reading.weight is None else format(reading.weight, "f")
 
 
 def _weight_data(weight: AcceptedWeight) -> dict[str, JsonValue]:
@@ -305,4 +317,8 @@ def _weight_data(weight: AcceptedWeight) -> dict[str, JsonValue]:
         "readings": weight.readings,
         "settle_ms": weight.settle_ms,
         "raw": weight.raw_hex,
+        "protocol": weight.protocol,
+        "spread": weight.spread,
+        "tare": weight.tare,
+        "zero_before": weight.zero_before,
     }

@@ -126,8 +126,15 @@ class Counter:
             if self._flow is None or not self._matters(settled, weight):
                 continue
             reach("weight.arrived")
-            await self._give(Weighed(settled) if settled else Indicated(weight.reading))
+            await self._give(self._shown(settled, weight))
             reach("weight.committed")
+
+    def _shown(self, settled: Settled | None, weight: Weight) -> Input:
+        if settled is None:
+            return Indicated(weight.reading)
+        if settled.empty:
+            self._ports.devices.pan_empty(settled.reading)
+        return Weighed(settled, self._ports.devices.scale_protocol())
 
     def unsettle(self) -> None:
         """A bad frame or a lost link: readings before it prove nothing."""
@@ -222,7 +229,7 @@ class Counter:
         self.state = tentative.state
         self.counts.accepted += sum(event.type == "parcel.accepted" for event in tentative.events)
         if tentative.began:
-            self._settler.reset()  # only readings from now on can belong to this parcel
+            self._settler.begin()  # only readings from now on can belong to this parcel
         waits = self.state.phase is Phase.WEIGHING or not self.state.pan_clear
         self._ports.devices.hurry_scale(waits)  # a pan that is empty only for a moment must be seen
         for cue in tentative.cues:

@@ -47,6 +47,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     "hold_still": ("একটু অপেক্ষা করুন", "Wait, weighing"),
     "too_heavy": ("বেশি ভারী, নামিয়ে নিন", "Too heavy, take it off"),
     "too_light": ("ওজন খুব কম", "Weight is too small"),
+    "wrong_unit": ("দাঁড়িপাল্লার একক ঠিক করুন", "Set the scale's unit"),
     "below_zero": ("দাঁড়িপাল্লা শূন্য করুন", "Set the scale to zero"),
     "scale_fault": ("দাঁড়িপাল্লা সাড়া দিচ্ছে না", "Scale does not answer"),
     "printing": ("লেবেল ছাপা হচ্ছে", "Printing the label"),

@@ -24,6 +24,7 @@ class Policy:
 
     label: bool = True
     least_proof: Proof = Proof.SENT
+    units: frozenset[str] = frozenset({"kg", "g"})
     min_weight: Decimal = Decimal("0.001")
     max_weight: Decimal = Decimal(50)
     weight_wait_ms: int = 60_000
@@ -56,9 +57,10 @@ class LabelScanned:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """The scale has come to rest."""
+    """The scale has come to rest. `protocol` is the driver's name and the agent's version."""
 
     settled: Settled
+    protocol: str = ""
 
 
 @dataclass(frozen=True, slots=True)

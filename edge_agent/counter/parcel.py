@@ -35,6 +35,10 @@ class AcceptedWeight:
     readings: int
     settle_ms: int
     raw_hex: str
+    protocol: str = ""
+    spread: str | None = None
+    tare: str | None = None
+    zero_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The flow's state. `pan_clear` (pan seen empty since the last weight) is not kept over a restart:
-    an agent that comes up under load must see the pan empty first."""
+    """The flow's state. `pan_clear` (pan seen empty since the last weight) and `zero` (what the scale showed
+    then) are not kept over a restart: an agent that comes up under load must see the pan empty first."""
 
     phase: Phase = Phase.IDLE
     parcel: Parcel | None = None
@@ -60,12 +64,13 @@ class State:
     since_ms: int = 0
     reason: str = ""
     pan_clear: bool = False
+    zero: str = ""
 
     def to_json(self) -> str:
         """Empty for the idle state, which needs no memory."""
         if self.phase is Phase.IDLE:
             return ""
-        body = asdict(replace(self, pan_clear=False))
+        body = asdict(replace(self, pan_clear=False, zero=""))
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -17,13 +17,15 @@ from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.ledger.prints import PrintStep
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.values import Page, PrintJob, PrintResult, Scan, Stamp
+from edge_agent.sdk.values import Page, PrintJob, PrintResult, Reading, Scan, Stamp
 
 
 class Devices(Protocol):
     """What the counter asks of the booth's devices."""
 
     def scale_ready(self) -> bool: ...
+    def scale_protocol(self) -> str: ...
+    def pan_empty(self, reading: Reading) -> None: ...
     def hurry_scale(self, wanted: bool) -> None: ...
     async def print_page(self, job: PrintJob) -> PrintResult: ...
 

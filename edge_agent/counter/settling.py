@@ -24,6 +24,7 @@ IN_KG = {
     "oz": Decimal("0.028349523125"),
 }
 WEIGHING = frozenset({Status.OK, Status.ZERO})
+SHOWN = WEIGHING | {Status.MOTION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,11 @@ class SettleRules:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A run of equal readings: the reading, when it began and ended, how many, and by what it is stable."""
+    """A run of equal readings: the reading, when it began and ended, how many, and by what it is stable.
+
+    `spread` is the span of all numerals since the settler was last begun, in the reading's unit; None where
+    the unit changed meanwhile.
+    """
 
     reading: Reading
     device: str
@@ -48,6 +53,7 @@ class Settled:
     count: int
     by_flag: bool
     empty: bool
+    spread: Decimal | None = None
 
 
 def kilograms(reading: Reading) -> Decimal | None:
@@ -64,6 +70,14 @@ class Settler:
         self._rules = rules
         self._run: list[Weight] = []
         self._count = 0
+        self._seen: set[Decimal] = set()
+        self._units: set[str | None] = set()
+
+    def begin(self) -> None:
+        """Only what comes from now on counts, for the run and for the spread."""
+        self.reset()
+        self._seen.clear()
+        self._units.clear()
 
     def reset(self) -> None:
         """A bad frame, a lost link: what came before proves nothing."""
@@ -73,6 +87,7 @@ class Settler:
     def feed(self, weight: Weight) -> Settled | None:
         """The run that this reading completes, or continues; None while it is not still."""
         reading = weight.reading
+        self._note(reading)
         if reading.status not in WEIGHING or reading.weight is None or reading.stable is False:
             self.reset()
             return None
@@ -81,6 +96,12 @@ class Settler:
         self._run = [self._run[0], weight] if self._run else [weight]
         self._count += 1
         return self._finding() if self._still() else None
+
+    def _note(self, reading: Reading) -> None:
+        """Keep the two ends of what was shown."""
+        if reading.weight is not None and reading.status in SHOWN:
+            self._seen = {min(self._seen | {reading.weight}), max(self._seen | {reading.weight})}
+            self._units.add(reading.unit)
 
     def _continues(self, weight: Weight) -> bool:
         before = self._run[-1]
@@ -105,6 +126,7 @@ class Settler:
             count=self._count,
             by_flag=bool(last.reading.stable),
             empty=empty or last.reading.status is Status.ZERO,
+            spread=max(self._seen) - min(self._seen) if len(self._units) == 1 else None,
         )
 
 

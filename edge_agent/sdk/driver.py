@@ -19,6 +19,8 @@ from edge_agent.sdk.values import Reading
 
 OptionValue = str | int | bool | Decimal
 
+HARMLESS_PROBE = "harmless_probe"  # a capability: see DriverSpec.probe
+
 
 class Kind(StrEnum):
     SCALE = "scale"
@@ -218,6 +220,12 @@ class DriverSpec:
     `build` is None for protocols that can be decoded but have no driver of their own.
     `dialects` lists the accepted values of the option "dialect" (empty: there is one dialect).
     `unit_on_wire` is False where the unit must be configured. `sources` are documents with page.
+
+    `probe` are bytes that an unknown scale may be sent, when a technician allows it, to find out whether it
+    speaks this protocol: a question for its identity or its weight, on the line of `serial`, in the default
+    dialect. It may be asked several times. `end_probe` ends what it began (echo mode, a repetition). A probe
+    counts only with the capability "harmless_probe": the author vouches that it neither zeroes, tares, prints
+    nor changes a setting, on this scale or on any other whose commands are known.
     """
 
     name: str
@@ -234,6 +242,8 @@ class DriverSpec:
     sources: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     extra: Mapping[str, str] = field(default_factory=dict)
+    probe: bytes = b""
+    end_probe: bytes = b""
 
 
 def show(reading: Reading) -> str:

@@ -34,6 +34,7 @@ MAX_DEVICES = 8  # of one role; a counter has one or two, and each costs a task 
 
 BaudRate = Annotated[Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200], Whole]
 Policy = Literal["refuse", "flag"]
+WeightUnit = Literal["kg", "g", "mg", "t", "lb", "oz"]
 
 
 class Strict(BaseModel):
@@ -95,6 +96,10 @@ class Counter(Strict):
     )
     max_weight_kg: DecimalSetting = Field(
         default=Decimal(30), gt=0, le=1000, description="A parcel that weighs more is refused."
+    )
+    units: Annotated[tuple[WeightUnit, ...], Field(strict=False, min_length=1, max_length=6)] = Field(
+        default=("kg", "g"),
+        description="Units that a parcel's weight may have; a scale switched to another is refused.",
     )
     weight_wait_s: DecimalSetting = Field(
         default=Decimal(60), ge=1, le=3600, description="How long a scanned parcel waits for its weight."
@@ -213,6 +218,9 @@ class Uplink(Strict):
         default="central", description="Who must have an event before it leaves the ledger."
     )
     window: int = Field(default=32, ge=1, le=100, description="Messages on the way at one time.")
+    live_per_s: int = Field(
+        default=0, ge=0, le=10, description="Live weights sent to the centre each second; 0 for none."
+    )
     keepalive_s: int = Field(
         default=30, ge=5, le=1200, description="Seconds of silence after which the link is probed."
     )

@@ -34,6 +34,10 @@ class Topics:
         return self.up("evt")
 
     @property
+    def live(self) -> str:
+        return self.up("live")
+
+    @property
     def responses(self) -> str:
         return self.up("rsp")
 

@@ -109,6 +109,10 @@ class Uplink:
         """Publish the inventory anew."""
         self._publish(self._topics.devices, {"devices": self._presence.devices()}, retain=True)
 
+    def live(self, reading: Mapping[str, JsonValue]) -> None:
+        """A weight as it is shown now: told to whoever listens, kept by nobody."""
+        self._publish(self._topics.live, reading, retain=False, qos=0)
+
     def respond(self, response: Mapping[str, JsonValue]) -> None:
         """Publish a command's life cycle; its end is in the ledger too."""
         self._publish(self._topics.responses, response, retain=False)
@@ -194,8 +198,8 @@ class Uplink:
         state: dict[str, JsonValue] = {"status": status, "reason": reason, **self._presence.snapshot()}
         self._publish(self._topics.state, state, retain=True)
 
-    def _publish(self, topic: str, payload: Mapping[str, JsonValue], *, retain: bool) -> None:
+    def _publish(self, topic: str, payload: Mapping[str, JsonValue], *, retain: bool, qos: int = 1) -> None:
         try:
-            self._session.publish(topic, compact(payload), retain=retain)
+            self._session.publish(topic, compact(payload), qos=qos, retain=retain)
         except LinkError:
             return  # told again at the next connection

@@ -19,8 +19,8 @@ SDK = ROOT / "edge_agent" / "sdk"
 NAMES = {
     "checksums": "even_parity gs1_check_digit s10_check_digit seven_bit_complement xor_of",
     "clock": "Clock ManualClock ResultT SETTLE_ROUNDS SystemClock within",
-    "driver": "Ask Context DriverSpec Indication Kind Option OptionValue Options Request ScaleDeviceHalf"
-    " SerialSettings show",
+    "driver": "Ask Context DriverSpec HARMLESS_PROBE Indication Kind Option OptionValue Options Request"
+    " ScaleDeviceHalf SerialSettings show",
     "errors": "CommandError ConfigError DeviceError EdgeError HEX_SHOWN_BYTES LinkError ProtocolError",
     "framing": "LineFramer SCALE_LINE_LIMIT SCAN_LINE_LIMIT SilenceFramer StartEndFramer",
     "ports": "ByteLink Codec Driver PrinterDriver ScaleDriver Sink ValueT_co",
@@ -32,7 +32,7 @@ NAMES = {
 FIELDS = {
     "driver.Context": "device link clock sink options",
     "driver.DriverSpec": "name kind title decoder build device_half serial transports options dialects"
-    " unit_on_wire sources capabilities extra",
+    " unit_on_wire sources capabilities extra probe end_probe",
     "driver.Indication": "gross unit tare motion overload fault",
     "driver.Option": "name default help choices minimum maximum",
     "driver.Request": "ask value raw",

@@ -93,6 +93,10 @@ def test_the_accepted_weight_is_the_scales_own_numeral_with_its_evidence() -> No
         "readings": 2,
         "settle_ms": 400,
         "raw": "0230312e3233340d",
+        "protocol": "toledo_8217/1",
+        "spread": "0.010",
+        "tare": None,
+        "zero_before": "0.000",
     }
 
 
@@ -164,6 +168,14 @@ def test_what_the_scale_shows_is_told_once(status: Status, prompt: str) -> None:
     _, outcomes = play(EMPTY, scan(), shown, shown)
     assert [cue.prompt.id for cue in outcomes[-2].cues] == [prompt]
     assert not outcomes[-1].cues
+
+
+def test_a_scale_that_was_switched_to_another_unit_is_not_believed() -> None:
+    pounds = Reading(Status.OK, Decimal("2.720"), "lb", True, False)
+    settled = Settled(pounds, "scale-1", at(1200), at(1400), 2, by_flag=True, empty=False)
+    state, outcomes = play(EMPTY, scan(), Weighed(settled))
+    assert state.phase is Phase.WEIGHING
+    assert outcomes[-1].cues[0].prompt.id == "wrong_unit"
 
 
 def test_a_parcel_that_is_never_weighed_is_voided() -> None:

@@ -80,3 +80,25 @@ def test_the_pan_is_empty_within_the_limit(text: str, empty: bool) -> None:
 def test_kilograms_are_exact() -> None:
     assert kilograms(Reading(Status.OK, Decimal("2.5"), "lb", True)) == Decimal("1.133980925")
     assert kilograms(Reading(Status.COUNT, Decimal(5), "pcs", True)) is None
+
+
+def test_the_spread_is_the_span_of_what_was_shown_since_the_beginning() -> None:
+    settler = Settler(SettleRules())
+    settler.feed(weight(0, "9.000"))
+    settler.begin()
+    settler.feed(weight(200, "1.250", stable=False, status=Status.MOTION))
+    settler.feed(weight(400, "1.235"))
+    found = settler.feed(weight(600, "1.235"))
+    assert found is not None
+    assert found.spread == Decimal("0.015")
+
+
+def test_a_unit_that_changed_on_the_way_gives_no_spread() -> None:
+    settler = Settler(SettleRules())
+    settler.begin()
+    grams = Reading(Status.OK, Decimal(1235), "g", True, False)
+    settler.feed(Weight("scale-1", Stamp(0, 0, ClockQuality.NTP), 1, grams))
+    settler.feed(weight(200, "1.235"))
+    found = settler.feed(weight(400, "1.235"))
+    assert found is not None
+    assert found.spread is None
