@@ -54,17 +54,18 @@ async def sweep(
 ) -> list[Recording]:
     """What was heard at each setting, until one recording is enough or the device proves to be silent.
 
-    Raises LinkError where the port cannot be opened or is lost.
+    A silent first setting is followed by the fastest, which tells silence from a wrong rate. Raises LinkError
+    where the port cannot be opened or is lost.
     """
     began_s = clock.monotonic_s()
+    waiting = list(lines) if port.has_line else list(lines)[:1]
     heard: list[Recording] = []
-    for line in _in_turn(tuple(lines), port.has_line):
-        recording = await listen(port, line, clock, min(listen_s, LISTEN_LIMIT_S))
-        heard.append(recording)
-        if is_found(recording) or _is_silent(heard, port):
+    while waiting and clock.monotonic_s() - began_s < SWEEP_LIMIT_S:
+        heard.append(await listen(port, waiting.pop(0), clock, min(listen_s, LISTEN_LIMIT_S)))
+        if is_found(heard[-1]) or _is_silent(heard):
             break
-        if clock.monotonic_s() - began_s > SWEEP_LIMIT_S:
-            break
+        if not heard[-1].chunks and len(heard) == 1:
+            waiting.sort(key=lambda line: line.baud != FASTEST)
     return heard
 
 
@@ -102,18 +103,7 @@ async def hear(
     return tuple(chunks)
 
 
-def _in_turn(lines: tuple[SerialSettings, ...], has_line: bool) -> Iterable[SerialSettings]:
-    """The first setting, then the fastest (which tells silence from a wrong rate), then the others."""
-    first, rest = lines[:1], lines[1:]
-    yield from first
-    if not has_line:
-        return
-    fastest = [line for line in rest if line.baud == FASTEST and line.parity == "N"]
-    yield from fastest
-    yield from (line for line in rest if line not in fastest)
-
-
-def _is_silent(heard: list[Recording], port: Port) -> bool:
+def _is_silent(heard: list[Recording]) -> bool:
     """Whether nothing came at the first setting, nor at the fastest one."""
     fast = any(recording.line and recording.line.baud == FASTEST for recording in heard)
-    return port.has_line and fast and not any(recording.chunks for recording in heard)
+    return fast and not any(recording.chunks for recording in heard)

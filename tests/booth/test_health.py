@@ -53,7 +53,7 @@ def test_the_drift_of_the_zero_is_from_the_oldest_to_the_newest_empty_pan() -> N
 
 def test_a_flood_stays_bounded() -> None:
     watch = ScaleWatch()
-    for ms in range(100_000):
+    for _ in range(100_000):
         watch.bad(0)
     assert watch.health(0).frames_per_10_s <= 512
 

@@ -43,9 +43,17 @@ def scan(ms: int = 1000, item: str = "RR102030405BD", job: str = "00000000000a",
 
 def rest(first: int, last: int, text: str = "1.234") -> Weighed:
     reading = Reading(Status.OK, Decimal(text), "kg", True, False, raw=b"\x0201.234\r")
-    return Weighed(
-        Settled(reading, "scale-1", at(first), at(last), 2, by_flag=True, empty=Decimal(text) == 0)
+    settled = Settled(
+        reading,
+        "scale-1",
+        at(first),
+        at(last),
+        2,
+        by_flag=True,
+        empty=Decimal(text) == 0,
+        spread=Decimal("0.010"),
     )
+    return Weighed(settled, "toledo_8217/1")
 
 
 EMPTY = rest(100, 300, "0.000")
