@@ -154,6 +154,7 @@ async def _keep_house(ledger: Ledger, floor: ClockFloor, clock: Clock, watchdog:
         await ledger.ping()
         watchdog.beat("ledger")
         await asyncio.to_thread(floor.save, clock.stamp())
+        await asyncio.to_thread(ledger.tend_reserve)
         await clock.sleep(HOUSEKEEPING_S)
 
 

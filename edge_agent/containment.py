@@ -1,4 +1,4 @@
-"""A driver's faults, kept to its device: whatever it raises becomes an EdgeError.
+"""The faults of a driver, kept to its device: whatever it raises becomes an EdgeError. Of a label, too.
 
 Owns: the agent's one broad catch, with the traceback in the log. Must not know: the life of a device.
 """
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def contained(device: str) -> Iterator[None]:
+def contained(who: str, code: str = "driver.bug") -> Iterator[None]:
     """Around every call into a driver or a link. Raises EdgeError and CancelledError only."""
     try:
         yield
@@ -25,16 +25,12 @@ def contained(device: str) -> Iterator[None]:
     except asyncio.CancelledError:
         if _is_wanted():
             raise
-        raise _bug(device, "it cancelled itself") from None
+        raise DeviceError(code, "failed: it cancelled itself", device=who) from None
     except Exception as error:
         if isinstance(error, ExceptionGroup) and (told := _told_by(error)):
             raise told from error
-        log.exception("driver of %s failed", device)
-        raise _bug(device, type(error).__name__) from error
-
-
-def _bug(device: str, what: str) -> DeviceError:
-    return DeviceError("driver.bug", f"driver failed: {what}", device=device)
+        log.exception("%s failed", who)
+        raise DeviceError(code, f"failed: {type(error).__name__}", device=who) from error
 
 
 def _is_wanted() -> bool:

@@ -51,9 +51,9 @@ def scanned(item: str = ITEM, job: str = JOB, ms: int = SCANNED_MS) -> Scanned:
     return Scanned(at(ms), item, "s10", job)
 
 
-def rest(numeral: str, first_ms: int = WEIGHED_MS) -> Weighed:
+def rest(numeral: str, first_ms: int = WEIGHED_MS, unit: str = "kg") -> Weighed:
     """The scale at rest from `first_ms` on."""
-    reading = Reading(Status.OK, Decimal(numeral), "kg", stable=True, net=False)
+    reading = Reading(Status.OK, Decimal(numeral), unit, stable=True, net=False)
     empty = Decimal(numeral) == 0
     return Weighed(
         Settled(reading, "scale-1", at(first_ms), at(first_ms + 200), 2, by_flag=True, empty=empty)
@@ -95,6 +95,7 @@ def inputs(policy: Policy) -> Mapping[str, Input]:
         "scale at rest: empty": rest("0.000"),
         "scale at rest: a weight, begun after the scan": rest(RIGHT),
         "scale at rest: a weight, begun before the scan": rest(RIGHT, SCANNED_MS - 500),
+        "scale at rest: a weight in another unit": rest(RIGHT, unit="lb"),
         "scale at rest: less than the least weight": rest(LIGHT),
         "scale at rest: more than the largest weight": rest(HEAVY),
         **{f"scale shows {status}": Indicated(Reading(status)) for status in LIVE},

@@ -17,6 +17,7 @@ MEANING = {
     "hold_still": "The scale has not come to rest. Touch nothing.",
     "too_heavy": "More than the scale, or `max_weight_kg`, allows. Take it off.",
     "too_light": "Less than `min_weight_kg`. Is the parcel on the pan?",
+    "wrong_unit": "The scale was switched to another unit (`units` in booth.toml). Switch it back.",
     "below_zero": "The scale shows less than nothing. Empty the pan and zero the scale.",
     "scale_fault": "No weight can be taken. Check the scale's power and cable, then `edge-agent status`.",
     "printing": "The label is on its way. Wait.",

@@ -44,6 +44,7 @@ TOLD_UNITS = frozenset({"kg", "g", "mg", "t", "lb", "oz", "ct"})  # two letters,
 
 HEAD = re.compile(rb"(\d{2})?(ST|US|OL|UL),(GS|NT|TR)")
 NUMBER = re.compile(rb" *[+-]? *\d+\.?\d*")
+PARTED = re.compile(rb"( *[+-]?\d+\.?\d*|[+-] *\d+\.?\d*),( ?[A-Za-z]{1,2})")  # weight and unit, Dini Argeo
 SPACED = re.compile(rb"([+-] *\d+\.?\d*) ([A-Za-z]{2})")  # one column less, the unit set apart
 SPACED_BYTES = 9
 BEYOND = (b"OL", b"UL")
@@ -52,18 +53,18 @@ BLANKED = re.compile(rb"[-+ .,\d]*?([A-Za-z]{1,2})? *")  # what an overload leav
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns behind the head: what joins them to it, how wide weight and unit are, what is between.
+    """The columns behind the head: what joins them to it, and how wide weight and unit are.
 
-    `address` allows two digits before the head, `spaced` the shorter form with the unit set apart.
-    `plus` and `fill` are how the indicator itself writes a positive weight and the columns before it.
+    `parted` has a comma between them and may have two digits of address before the head; `spaced` allows the
+    shorter form with the unit set apart. `plus` and `fill` are how the indicator itself writes a positive
+    weight and the columns before it.
     """
 
     comma: bytes = b","
     weight: int = 8
-    between: bytes = b""
     unit: int = 2
     unit_left: bool = False
-    address: bool = False
+    parted: bool = False
     spaced: bool = False
     plus: str = "+"
     fill: str = " "
@@ -74,7 +75,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "tscale_qhw": Layout(plus=" "),
     "tscale_nhb": Layout(comma=b"", unit=3, unit_left=True, plus=" "),
     "and18": Layout(plus="", fill="0"),
-    "dini_argeo": Layout(between=b",", address=True, plus=" "),
+    "dini_argeo": Layout(parted=True, plus=""),
     "excell": Layout(weight=9, unit=4, fill="0"),  # seven digits and a point
     "excell_6": Layout(unit=4, fill="0"),  # six digits and a point
 }
@@ -96,7 +97,7 @@ class StGsDecoder(LineDecoder):
 
     def _line(self, line: bytes) -> Reading | ProtocolError:
         head, comma = HEAD.match(line), self._layout.comma
-        if head is None or (head[1] and not self._layout.address):
+        if head is None or (head[1] and not self._layout.parted):
             return no_grammar(line)
         if not line.startswith(comma, head.end()):
             return no_grammar(line)
@@ -113,15 +114,24 @@ class StGsDecoder(LineDecoder):
     def _columns(self, fields: bytes) -> tuple[bytes, bytes] | None:
         """Weight and unit, if both stand in their columns."""
         layout = self._layout
+        if layout.parted:
+            return _parted(fields, layout.weight)
         spaced = SPACED.fullmatch(fields) if layout.spaced and len(fields) == SPACED_BYTES else None
         if spaced:
             return spaced[1], spaced[2]
         weight, unit = fields[: layout.weight], fields[layout.weight :]
-        if not NUMBER.fullmatch(weight) or not unit.startswith(layout.between):
-            return None
-        unit = unit[len(layout.between) :]
-        fits = len(unit) <= layout.unit if layout.between else len(unit) == layout.unit
+        fits = len(unit) == layout.unit and NUMBER.fullmatch(weight)
         return (weight, unit) if fits else None
+
+
+def _parted(fields: bytes, width: int) -> tuple[bytes, bytes] | None:
+    """Eight columns with the sign before the digits, or nine with the sign in the first of them."""
+    parts = PARTED.fullmatch(fields)
+    if parts is None:
+        return None
+    first = parts[1][:1] in (b"+", b"-") and len(parts[1]) == width + 1
+    near = parts[1][:2] not in (b"+ ", b"- ") and len(parts[1]) == width
+    return (parts[1], parts[2]) if first or near else None
 
 
 def _beyond(head: bytes, kind: bytes, fields: bytes, line: bytes) -> Reading | ProtocolError:
@@ -180,13 +190,17 @@ class StGsDeviceHalf:
         unit = now.unit.encode("ascii")
         columns = unit.ljust(layout.unit) if layout.unit_left else unit.rjust(layout.unit)
         kind = b"NT" if now.tare else b"GS"
-        return head + b"," + kind + layout.comma + weight + layout.between + columns + CRLF
+        between = b"," if layout.parted else b""
+        return head + b"," + kind + layout.comma + weight + between + columns + CRLF
 
     def _columns(self, weight: Decimal) -> bytes | None:
         layout = self._layout
-        sign = "-" if weight < 0 else layout.plus
-        digits = format(abs(weight), "f").rjust(layout.weight - len(sign), layout.fill)
-        return (sign + digits).encode("ascii") if len(sign + digits) == layout.weight else None
+        sign, digits = "-" if weight < 0 else layout.plus, format(abs(weight), "f")
+        if layout.parted:
+            text = (sign + digits).rjust(layout.weight)
+        else:
+            text = sign + digits.rjust(layout.weight - len(sign), layout.fill)
+        return text.encode("ascii") if len(text) == layout.weight else None
 
 
 _ASKED_BY = {READ: Ask.WEIGHT, ZERO: Ask.ZERO, TARE: Ask.TARE, CLEAR_TARE: Ask.CLEAR_TARE}

@@ -52,9 +52,9 @@ NET, NEGATIVE, OUT_OF_RANGE, MOTION, KILOGRAM, NO_ZERO = 1, 2, 4, 8, 16, 64
 UNIT, EXPANDED = 0b000_0111, 0b001_0000
 UNITS = {1: "g", 2: "t", 3: "oz", 4: "ozt", 5: "dwt", 6: "ton"}
 
-BODY = re.compile(rb"([\x20-\x3f])([\x20-\x7f])([\x20-\x7f])( {0,5}\d+)( {0,5}\d+)")
+BODY = re.compile(rb"([\x20-\x3f])([\x20-\x7f])([\x20-\x7f])(.{6})(.{6})", re.DOTALL)
+NUMBER = re.compile(rb" *\d+")
 DIGITS = 6
-BODY_BYTES = 3 + 2 * DIGITS
 NO_CHECK = "an indicator that sends no check character needs the setting 'checksum = false'"
 
 # Commands of the indicator's input (page 6-6); other characters are ignored, so that CR LF suits all models.
@@ -87,12 +87,11 @@ class ToledoContDecoder:
     def _frame(self, frame: bytes) -> Reading | ProtocolError:
         if self._check_bytes and frame[-1] != seven_bit_complement(frame[:-1]):
             return ProtocolError("frame.checksum", "wrong check character", frame, hint=NO_CHECK)
-        body = frame[1 : 1 + BODY_BYTES]
-        parts = BODY.fullmatch(body)
-        if parts is None or len(frame) != BODY_BYTES + 2 + self._check_bytes:
+        parts = BODY.fullmatch(frame[1 : len(frame) - 1 - self._check_bytes])
+        if parts is None or not (NUMBER.fullmatch(parts[4]) and NUMBER.fullmatch(parts[5])):
             return ProtocolError("frame.grammar", "no frame of this protocol", frame)
         word_a, word_b, word_c = (part[0] for part in parts.groups()[:3])
-        if len(parts[4]) != DIGITS or not word_b & word_c & ALWAYS_ONE:
+        if not word_b & word_c & ALWAYS_ONE:
             return ProtocolError("frame.grammar", "no status words of this protocol", frame)
         unit = _unit(word_b, word_c)
         if unit is None or word_c & EXPANDED:

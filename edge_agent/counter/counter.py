@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
 from collections.abc import Sequence
 
-from edge_agent.barcodes.meaning import Meaning
 from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.feedback import Cue, Prompt, Sound
 from edge_agent.counter.inputs import (
@@ -30,30 +28,23 @@ from edge_agent.counter.inputs import (
 )
 from edge_agent.counter.labelling import read_mark
 from edge_agent.counter.parcel import Parcel, Phase, State, state_from_json
+from edge_agent.counter.printing import print_label
+from edge_agent.counter.scanned import Repeats, scan_event, storable
 from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.counter.settling import Settled, Settler
+from edge_agent.counter.whole import whole
 from edge_agent.crash import reach
-from edge_agent.events.model import EventDraft, JsonValue
+from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry
-from edge_agent.ledger.prints import PrintState, PrintStep
+from edge_agent.ledger.prints import PrintState
 from edge_agent.sdk.errors import CommandError, DeviceError
-from edge_agent.sdk.values import (
-    PrinterState,
-    PrintJob,
-    PrintResult,
-    Proof,
-    Ready,
-    Scan,
-    Weight,
-)
+from edge_agent.sdk.values import PrinterState, Proof, Ready, Scan, Stamp, Weight
 
 log = logging.getLogger(__name__)
 
 SLOT = "acceptance"
 TICK_S = 1.0  # only while a parcel is in hand
-REPEATS_REMEMBERED = (
-    256  # texts of the last window; a scanner that reads more different codes in it is no scanner
-)
+NOT_SAVED = Cue(Prompt("not_saved"), Sound.FAULT)
 
 
 class Counter:
@@ -72,11 +63,12 @@ class Counter:
         self._settler = settler
         self._flow = flow
         self._accepts = accepts
-        self._repeat_window_ms = repeat_window_ms
-        self._recent: OrderedDict[str, int] = OrderedDict()
+        self._repeats = Repeats(repeat_window_ms)
         self._step = asyncio.Lock()
         self._labels: asyncio.Queue[tuple[Parcel, int]] = asyncio.Queue(maxsize=4)  # one parcel, few attempts
         self._busy = asyncio.Event()
+        self._left_over: Restarted | None = None
+        self._weighed: Stamp | None = None  # when the run began that the flow has had
         self.state = State()
         self.last_cue = Cue(Prompt("scan_parcel"))
         self.counts = Counts()
@@ -85,22 +77,40 @@ class Counter:
         """Take up, or void, what the last stop left in hand. Before any device is opened."""
         if self._flow is None:
             return
-        ledger = self._ports.ledger
         try:
-            self.state = state_from_json(await ledger.slot(SLOT))
+            self.state = state_from_json(await self._ports.ledger.slot(SLOT))
         except DeviceError as error:
             log.error("%s", error)
-            now = self._ports.clock.stamp()
-            lost = EventDraft("flow.lost", SLOT, now, {"reason": error.code})
-            self._ports.stored(await ledger.commit(Entry([lost], {SLOT: ""})))
+            await self._give_up(error.code)
             return
         if self.state.phase is not Phase.IDLE:
-            open_prints = await ledger.interrupted_prints()
-            sending = any(step.state is PrintState.SENDING for step in open_prints)
-            await self._give(Restarted(self._ports.clock.stamp(), sending))
+            self._left_over = Restarted(self._ports.clock.stamp(), await self._was_sending())
+            await self._take_up()
+
+    async def _give_up(self, reason: str) -> None:
+        lost = EventDraft("flow.lost", SLOT, self._ports.clock.stamp(), {"reason": reason})
+        try:
+            self._ports.stored(await self._ports.ledger.commit(Entry([lost], {SLOT: ""})))
+        except DeviceError as error:
+            log.error("%s", error)
+
+    async def _was_sending(self) -> bool:
+        """Whether bytes of the label in hand may have left before the stop."""
+        job = self.state.parcel.job if self.state.parcel else ""
+        steps = await self._ports.ledger.interrupted_prints()
+        ours = [step for step in steps if (step.job, step.attempt) == (job, self.state.attempt)]
+        return any(step.state is PrintState.SENDING for step in ours)
+
+    async def _take_up(self) -> None:
+        """Until this is on disk nothing else happens to what the last stop left in hand."""
+        if self._left_over is not None and await self._give(self._left_over):
+            self._left_over = None
 
     async def run(self) -> None:
         """Print labels and watch the time, until cancelled."""
+        while self._left_over is not None:
+            await self._ports.clock.sleep(TICK_S)
+            await self._take_up()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._print_labels(), name="labels")
             tasks.create_task(self._tick(), name="counter tick")
@@ -108,16 +118,23 @@ class Counter:
     async def scans(self, scans: Sequence[Scan]) -> None:
         """Barcodes of one read: recorded in one transaction, then the flow's answer is given."""
         reach("scan.arrived")
+        await whole(self._take_scans([storable(scan) for scan in scans]))
+        reach("scan.committed")
+
+    async def _take_scans(self, scans: Sequence[Scan]) -> None:
         async with self._step:
             tentative = Tentative(self.state)
-            for scan in scans:
-                self.counts.scans += 1
-                if self._is_repeat(scan):
-                    self.counts.repeats += 1
-                else:
+            self.counts.scans += len(scans)
+            fresh = [scan for scan in scans if not self._repeats.has(scan)]
+            self.counts.repeats += len(scans) - len(fresh)
+            try:
+                for scan in fresh:
                     await self._scan(scan, tentative)
-            await self._commit(tentative)
-        reach("scan.committed")
+                await self._commit(tentative)
+            except DeviceError as error:
+                self._repeats.forget(fresh)
+                self._not_saved(error)
+                self._say(NOT_SAVED)
 
     async def weights(self, weights: Sequence[Weight]) -> None:
         """Readings of the scale that weighs parcels."""
@@ -126,7 +143,10 @@ class Counter:
             if self._flow is None or not self._matters(settled, weight):
                 continue
             reach("weight.arrived")
-            await self._give(self._shown(settled, weight))
+            if await self._give(self._shown(settled, weight)):
+                self._weighed = settled.first if settled else None
+            elif settled:
+                self._settler.reset()  # it will come to rest again, and is then offered again
             reach("weight.committed")
 
     def _shown(self, settled: Settled | None, weight: Weight) -> Input:
@@ -147,17 +167,23 @@ class Counter:
 
     async def order(self, order: Order) -> State:
         """A person's decision. Raises CommandError where there is nothing to decide."""
-        before = self.state
-        await self._give(Ordered(self._ports.clock.stamp(), order))
-        if self.state == before:
-            raise CommandError(
-                "flow.nothing_to_do", f"{order} means nothing now: the counter is {before.phase}"
-            )
-        return self.state
+        return await whole(self._take_order(order))
+
+    async def _take_order(self, order: Order) -> State:
+        async with self._step:
+            before = tentative = Tentative(self.state)
+            if self._flow is not None and self._left_over is None:
+                tentative = Tentative(self.state)
+                tentative.take(self._flow.step(self.state, Ordered(self._ports.clock.stamp(), order)))
+            if tentative.state == before.state:
+                message = f"{order} means nothing now: the counter is {self.state.phase}"
+                raise CommandError("flow.nothing_to_do", message)
+            await self._commit(tentative)
+            return self.state
 
     async def _scan(self, scan: Scan, tentative: Tentative) -> None:
         meaning = self._ports.parse(scan)
-        tentative.events.append(_scan_event(scan, meaning))
+        tentative.events.append(scan_event(scan, meaning))
         mark = read_mark(scan.text)
         if self._flow is None:
             return
@@ -168,7 +194,8 @@ class Counter:
         elif meaning.type not in self._accepts:
             self._refuse(tentative, "refused_kind")
         else:
-            before = await self._ports.ledger.accepted_before(meaning.value)
+            before = tentative.accepts(meaning.value)
+            before = before or await self._ports.ledger.accepted_before(meaning.value)
             given = Scanned(
                 at=scan.at,
                 item=meaning.value,
@@ -184,46 +211,49 @@ class Counter:
         self.counts.refused += 1
         tentative.cues.append(Cue(Prompt(prompt), Sound.REJECTED))
 
-    def _is_repeat(self, scan: Scan) -> bool:
-        """The same text within the window is the device's repeat, or a second scanner's view of one code."""
-        seen = self._recent.pop(scan.text, None)
-        self._recent[scan.text] = scan.at.uptime_ms
-        while len(self._recent) > REPEATS_REMEMBERED:
-            self._recent.popitem(last=False)
-        return seen is not None and scan.at.uptime_ms - seen < self._repeat_window_ms
-
     def _matters(self, settled: Settled | None, weight: Weight) -> bool:
         """Whether the flow could do anything with this reading; spares the lock ten times a second."""
+        if self._left_over is not None:
+            return False
         if settled is None:
             return self.state.phase is Phase.WEIGHING and weight.reading.stable is not True
+        if settled.first is self._weighed:
+            return False
         if settled.empty:
             return not self.state.pan_clear
         return self.state.phase is Phase.WEIGHING
 
     async def _give(self, given: Input) -> bool:
-        """One step of the flow; False when it could not be saved."""
+        """One step of the flow; False when it could not be saved. That is said once, until it is over."""
         if self._flow is None:
             return True
+        try:
+            await whole(self._take(self._flow, given))
+        except DeviceError as error:
+            self._not_saved(error)
+            if self.last_cue != NOT_SAVED:
+                self._say(NOT_SAVED)
+            return False
+        return True
+
+    async def _take(self, flow: Acceptance, given: Input) -> None:
         async with self._step:
             tentative = Tentative(self.state)
-            tentative.take(self._flow.step(self.state, given))
-            return await self._commit(tentative)
+            tentative.take(flow.step(self.state, given))
+            await self._commit(tentative)
 
-    async def _commit(self, tentative: Tentative) -> bool:
-        """On disk first; the state, the cues and the label follow. Not saved is said, and changes nothing."""
+    def _not_saved(self, error: DeviceError) -> None:
+        log.error("%s", error)
+        self.counts.not_saved += 1
+
+    async def _commit(self, tentative: Tentative) -> None:
+        """On disk first; the state, the cues and the label follow. Raises DeviceError: nothing changed."""
         slot = tentative.state.to_json()
         slots = {SLOT: slot} if slot != self.state.to_json() else {}
         if tentative.events or tentative.prints or slots:
-            try:
-                stored = await self._ports.ledger.commit(Entry(tentative.events, slots, tentative.prints))
-            except DeviceError as error:
-                log.error("%s", error)
-                self.counts.not_saved += 1
-                self._say(Cue(Prompt("not_saved"), Sound.FAULT))
-                return False
-            self._ports.stored(stored)
+            entry = Entry(tentative.events, slots, tentative.prints)
+            self._ports.stored(await self._ports.ledger.commit(entry))
         self._become(tentative)
-        return True
 
     def _become(self, tentative: Tentative) -> None:
         self.state = tentative.state
@@ -255,36 +285,8 @@ class Counter:
     async def _print_labels(self) -> None:
         while True:
             parcel, attempt = await self._labels.get()
-            result = await self._print_label(parcel, attempt)
+            result = await print_label(self._ports, parcel, attempt)
+            self.counts.labels += result.proof is not Proof.FAILED
             while not await self._give(PrintEnded(self._ports.clock.stamp(), result)):
                 await self._ports.clock.sleep(TICK_S)  # the label may be out: its end must not be forgotten
             reach("parcel.committed")
-
-    async def _print_label(self, parcel: Parcel, attempt: int) -> PrintResult:
-        at = self._ports.clock.stamp()
-        try:
-            page = await self._ports.render(parcel, attempt, at)
-        except CommandError as error:
-            log.error("label refused: %s", error)
-            return PrintResult(parcel.job, attempt, Proof.FAILED, 0, error.code)
-        reach("label.rendered")
-        sending = PrintStep(parcel.job, attempt, parcel.item, PrintState.SENDING, at.utc_ms)
-        try:
-            await self._ports.ledger.commit(Entry(prints=[sending]))
-        except DeviceError as error:
-            log.error("%s", error)
-            return PrintResult(parcel.job, attempt, Proof.FAILED, 0, error.code)
-        reach("label.sending")
-        result = await self._ports.devices.print_page(PrintJob(parcel.job, page, attempt))
-        reach("label.sent")
-        self.counts.labels += result.proof is not Proof.FAILED
-        return result
-
-
-def _scan_event(scan: Scan, meaning: Meaning) -> EventDraft:
-    data: dict[str, JsonValue] = {"text": scan.text, "type": meaning.type, "valid": meaning.valid}
-    if scan.aim:
-        data["aim"] = scan.aim
-    if meaning.error:
-        data["error"] = meaning.error
-    return EventDraft("scan.read", scan.device, scan.at, data)

@@ -70,7 +70,8 @@ class State:
         """Empty for the idle state, which needs no memory."""
         if self.phase is Phase.IDLE:
             return ""
-        body = asdict(replace(self, pan_clear=False, zero=""))
+        hint = "" if self.phase is Phase.WEIGHING else self.reason  # a scale's hint is worth no write
+        body = asdict(replace(self, pan_clear=False, zero="", reason=hint))
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 

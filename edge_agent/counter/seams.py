@@ -66,6 +66,10 @@ class Tentative:
     label: bool = False
     began: bool = False
 
+    def accepts(self, item: str) -> bool:
+        """Whether this very step accepts the item already."""
+        return any(event.type == "parcel.accepted" and event.subject == item for event in self.events)
+
     def take(self, outcome: Outcome) -> None:
         self.began |= outcome.state.phase is Phase.WEIGHING and self.state.phase is Phase.IDLE
         self.state = outcome.state

@@ -86,6 +86,11 @@ class Ledger:
         """Whether the disk was full and the reserved space has been given up."""
         return self._reserve.spent
 
+    def tend_reserve(self) -> None:
+        """Take the reserved space back after the disk was full. Blocking: call it in a worker."""
+        if self._reserve.spent:
+            self._reserve.fill()
+
     @property
     def has_room(self) -> bool:
         """Whether a new parcel may be begun: reserve unspent, and the disk not nearly full."""

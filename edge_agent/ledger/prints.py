@@ -43,10 +43,11 @@ FOLLOWS = {
         PrintState.UNCONFIRMED,
         PrintState.FAILED,
     },
-    PrintState.FAILED: {
+    PrintState.FAILED: {  # nothing was accepted: the same attempt again, which may not get as far as sending
         PrintState.QUEUED,
         PrintState.SENDING,
-    },  # nothing was accepted: the same attempt again
+        PrintState.FAILED,
+    },
     PrintState.SENT: {PrintState.CONFIRMED, PrintState.UNCONFIRMED},
     PrintState.UNCONFIRMED: {PrintState.CONFIRMED},  # a late proof: scan-back, or a person's word
     PrintState.CONFIRMED: set[PrintState](),

@@ -20,7 +20,10 @@ class Reserve:
         self.spent = False
 
     def fill(self) -> None:
-        """Take the space if the disk has it (twice over: a reserve that fills the disk helps nobody)."""
+        """Take the space if the disk has it (twice over: a reserve that fills the disk helps nobody).
+
+        Called again after it was spent, it takes it back once somebody has freed the disk.
+        """
         try:
             if self._path.exists() and self._path.stat().st_size == self._bytes:
                 return
@@ -31,6 +34,7 @@ class Reserve:
                 return
             with self._path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, self._bytes)
+            self.spent = False
         except OSError:
             self._path.unlink(missing_ok=True)
             self.spent = True

@@ -13,7 +13,7 @@ FUNCTION_LINES_P95 = 25
 SIZED = ("edge_agent", "drivers", "simulators", "tools")
 
 LONGER_FILES = {
-    "edge_agent/counter/acceptance.py": (320, "one state machine, every transition on one page"),
+    "edge_agent/counter/acceptance.py": (330, "one state machine, every transition on one page"),
     "edge_agent/uplink/connection.py": (330, "everything that touches paho stands here and nowhere else"),
 }
 LONGER_FUNCTIONS = {

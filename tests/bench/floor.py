@@ -7,6 +7,7 @@ delete what is acknowledged. Run as a program: floor.py TTY HOST PORT FILE
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ import tty
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 WINDOW = 100  # paho's best
 READ_ROWS = 200
@@ -34,7 +36,7 @@ class Floor:
         self._rows = sqlite3.connect(file, isolation_level=None)
         for step in ("journal_mode=WAL", "synchronous=FULL"):
             self._rows.execute(f"PRAGMA {step}")
-        self._rows.execute("CREATE TABLE IF NOT EXISTS lines (n INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB)")
+        self._rows.execute("CREATE TABLE IF NOT EXISTS l (n INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB)")
         self._sent = 0  # the newest row that was handed to the client
         self._open: dict[int, int] = {}
         self._gone: list[int] = []
@@ -46,7 +48,7 @@ class Floor:
 
     def _make_client(self) -> mqtt.Client:
         client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, "floor", clean_session=False, reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2, "floor", clean_session=False, reconnect_on_failure=False
         )
         client.max_inflight_messages_set(0)
         client.on_connect = self._connected
@@ -54,7 +56,7 @@ class Floor:
         client.on_socket_open = lambda _c, _u, line: self._loop.add_reader(line, client.loop_read)
         client.on_socket_close = self._closed
         client.on_socket_register_write = lambda _c, _u, line: self._loop.add_writer(line, client.loop_write)
-        client.on_socket_unregister_write = lambda _c, _u, line: self._loop.remove_writer(line)
+        client.on_socket_unregister_write = self._written
         return client
 
     def tick(self) -> None:
@@ -66,10 +68,8 @@ class Floor:
             self._open.clear()
             self._delete()
             self._sent = 0
-            try:
+            with contextlib.suppress(OSError):
                 self._client.connect(*self._where, keepalive=30)
-            except OSError:
-                pass
         self._loop.call_later(TICK_S, self.tick)
 
     def _connected(self, client: mqtt.Client, *_: Any) -> None:
@@ -77,6 +77,9 @@ class Floor:
         if isinstance(line, socket.socket):
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.call_soon(self._send)
+
+    def _written(self, _client: mqtt.Client, _user: Any, line: Any) -> None:
+        self._loop.remove_writer(line)
 
     def _closed(self, _client: mqtt.Client, _user: Any, line: Any) -> None:
         self._loop.remove_reader(line)
@@ -92,13 +95,13 @@ class Floor:
             for line in lines
         ]
         self._rows.execute("BEGIN")
-        self._rows.executemany("INSERT INTO lines (body) VALUES (?)", bodies)
+        self._rows.executemany("INSERT INTO l (body) VALUES (?)", bodies)
         self._rows.execute("COMMIT")
         self._send()
 
     def _send(self) -> None:
         while self._client.is_connected() and len(self._open) < WINDOW:
-            query = "SELECT n, body FROM lines WHERE n>? ORDER BY n LIMIT ?"
+            query = "SELECT n, body FROM l WHERE n>? ORDER BY n LIMIT ?"
             found = self._rows.execute(query, (self._sent, READ_ROWS)).fetchall()
             for number, body in found:
                 self._open[self._client.publish("floor/line", body, 1).mid] = number
@@ -121,7 +124,7 @@ class Floor:
         gone, self._gone = self._gone, []
         if gone:
             self._rows.execute("BEGIN")
-            self._rows.executemany("DELETE FROM lines WHERE n=?", [(number,) for number in gone])
+            self._rows.executemany("DELETE FROM l WHERE n=?", [(number,) for number in gone])
             self._rows.execute("COMMIT")
 
 

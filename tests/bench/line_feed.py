@@ -20,7 +20,9 @@ class LineFeed:
 
     def __init__(self) -> None:
         self._ours, self._theirs = os.openpty()
-        tty.setraw(self._theirs)  # our own handle of their end stays open: a restart of the reader loses nothing
+        tty.setraw(
+            self._theirs
+        )  # our own handle of their end stays open: a restart of the reader loses nothing
         self.path = os.ttyname(self._theirs)
         self.sent: dict[int, float] = {}
 

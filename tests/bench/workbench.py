@@ -1,6 +1,7 @@
 """The rig around one program under test: broker, subscriber, terminal, folder. Also the agent's settings.
 
-Owns: putting the rig up and down, the commands of the agent and of the floor. Must not know: what is measured.
+Owns: putting the rig up and down, the commands of the agent and of the floor.
+Must not know: what is measured.
 """
 
 from __future__ import annotations

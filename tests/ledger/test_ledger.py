@@ -226,3 +226,33 @@ async def test_a_command_is_taken_once(ledger: Ledger) -> None:
 async def _fill(ledger: Ledger) -> None:
     for i in range(50):
         await ledger.commit(Entry([draft("x" * 500 + str(i))]))
+
+
+async def test_the_reserve_is_taken_back_when_the_disk_has_room_again(tmp_path: Path) -> None:
+    ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(reserve_mib=1, refuse_free_mib=1))
+    assert ledger.has_room
+    await ledger._worker.write(lambda c: c.execute("PRAGMA max_page_count=1").fetchall())
+    with pytest.raises(DeviceError):
+        await _fill(ledger)
+    assert not ledger.has_room
+    ledger.tend_reserve()
+    assert ledger.has_room
+    assert (tmp_path / "l.db.reserve").stat().st_size == 1 << 20
+    await ledger.close()
+
+
+async def test_with_little_free_disk_no_parcel_is_begun(tmp_path: Path) -> None:
+    ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(refuse_free_mib=1 << 40))
+    assert not ledger.has_room
+    await ledger.close()
+
+
+async def test_acknowledged_events_go_after_their_days_but_never_the_newest(tmp_path: Path) -> None:
+    ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(keep_days=1))
+    old = Stamp(uptime_ms=1, utc_ms=1_000_000, quality=ClockQuality.NTP)
+    await ledger.commit(Entry([EventDraft("scan.read", "s", old, {}) for _ in range(5)]))
+    await ledger.acknowledge(3)
+    assert [event.seq for event in await ledger.after(0, 10)] == [4, 5]
+    await ledger.acknowledge(5)
+    assert [event.seq for event in await ledger.after(0, 10)] == [5]
+    await ledger.close()

@@ -7,6 +7,7 @@ Must not know: what is tested.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -52,7 +53,6 @@ class Bench:
 
         for device in self.inserted:
             device.pull()
-            eventually(lambda node=device.node: not node.exists() or not node.name, f"no {device.node}")
 
         async def stop_tasks() -> None:
             tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -90,7 +90,9 @@ class Simulated:
         eventually(self.node.exists, f"{self.node}; there are {sorted(Path('/dev').glob('*/by-*/*'))}")
 
     def pull(self) -> None:
+        """Pull out, and wait until udev has taken the name away: a stale one leads to the next device."""
         self.bench.do(self.plug.pull())
+        eventually(lambda: not os.path.lexists(self.node), f"no {self.node}")
 
 
 class Stream(Simulated):

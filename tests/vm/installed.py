@@ -158,10 +158,10 @@ def _escaped(lines: str) -> str:
 # What runs in the guest
 
 
-def name_the_drivers() -> None:
+def name_the_drivers(library: str = LIBRARY) -> None:
     """Write what an installer writes: by these entry points the agent finds its drivers."""
     project = tomllib.loads(Path("/project/pyproject.toml").read_text(encoding="utf-8"))["project"]
-    folder = Path(LIBRARY) / "booth_edge_agent-0.dist-info"
+    folder = Path(library) / "booth_edge_agent-0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0\n")
     lines = [

@@ -1,0 +1,62 @@
+"""A barcode as it goes on record: short enough for an event, and only text that can be stored.
+
+Owns: those bounds, and which barcodes are a device's repeats. Must not know: flows, the ledger.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from edge_agent.barcodes.meaning import Meaning
+from edge_agent.events.model import EventDraft, JsonValue
+from edge_agent.sdk.values import Scan
+
+TEXT_RECORDED = 4096  # as long as the longest barcode that is understood; escaped it still fits into an event
+AIM_RECORDED = 8  # "]", a letter and a modifier; what is longer is none
+REPEATS_REMEMBERED = 256  # a scanner that reads more different codes in one window is no scanner
+
+
+def storable(scan: Scan) -> Scan:
+    """The scan with what no file can hold as text (lone surrogates) escaped."""
+    aim = None if scan.aim is None else _encodable(scan.aim[:AIM_RECORDED])
+    return replace(scan, text=_encodable(scan.text), aim=aim)
+
+
+def scan_event(scan: Scan, meaning: Meaning) -> EventDraft:
+    """The record of one barcode."""
+    data: dict[str, JsonValue] = {"text": scan.text[:TEXT_RECORDED], "type": meaning.type}
+    data["valid"] = meaning.valid
+    if len(scan.text) > TEXT_RECORDED:
+        data["length"] = len(scan.text)
+    if scan.aim:
+        data["aim"] = scan.aim
+    if meaning.error:
+        data["error"] = meaning.error
+    return EventDraft("scan.read", scan.device, scan.at, data)
+
+
+class Repeats:
+    """The same text within the window is the device's repeat, or a second scanner's view of one code."""
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._seen_ms: OrderedDict[str, int] = OrderedDict()
+
+    def has(self, scan: Scan) -> bool:
+        """Whether this scan repeats one; it is remembered either way."""
+        before_ms = self._seen_ms.pop(scan.text, None)
+        self._seen_ms[scan.text] = scan.at.uptime_ms
+        while len(self._seen_ms) > REPEATS_REMEMBERED:
+            self._seen_ms.popitem(last=False)
+        return before_ms is not None and scan.at.uptime_ms - before_ms < self._window_ms
+
+    def forget(self, scans: Iterable[Scan]) -> None:
+        """They were not saved: who scans them again means it."""
+        for scan in scans:
+            self._seen_ms.pop(scan.text, None)
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,212 @@
+"""A booth whose power is cut again and again, and the verdict on what it lost: python -m tests.vm.power FOLDER
+
+Owns: one chain of cuts on one data disk, the centre on the host, the judgement from outside.
+Must not know: what the agent is made of.
+
+Each run starts from the disk that the cut before left behind, brings the interrupted parcel to its end and
+takes in more, until the power goes again. After the last one the booth runs on until the centre has everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import shutil
+import sqlite3
+import sys
+from collections import Counter as Tally
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from edge_agent.sdk.checksums import s10_check_digit
+from edge_agent.sdk.errors import DeviceError
+from simulators.broker.server import Broker
+from simulators.central.check import check
+from simulators.central.server import Central
+from tests.system.clerk import Clerk, mark_on
+from tests.vm.counter import Counter, Seen
+from tests.vm.counter_inside import serve
+from tests.vm.disk_check import OnDisk, look
+from tests.vm.disk_log import after_cut, make_log
+from tests.vm.guest import Guest, GuestError
+from tests.vm.machine import Image, Saved, Wiring, copy_disk
+from tests.vm.waking import awake
+
+BROKER_AS_SEEN = 1883
+RUN_S = 400.0  # one run: start, the interrupted parcel, two more
+AT_ONCE = "at once when something was saved"
+LATER = "some time after a scan"
+WHOLE_RUN = "never"
+
+
+class Chain:
+    """One booth, its disk and its centre, through some power cuts."""
+
+    def __init__(
+        self, image: Image, saved: Saved, folder: Path, *, seed: int, synchronous: str = "FULL"
+    ) -> None:
+        self._image = image
+        self._saved = saved
+        self._folder = folder
+        self._dice = random.Random(seed)
+        self._seed = seed
+        self._synchronous = synchronous
+        self._disk = folder / "disk.img"
+        self._items = _items(seed)
+        self._open: str | None = None
+        self.seen = Seen()
+        self.findings: list[str] = []
+        self.told: list[str] = []
+
+    async def suffer(self, cuts: int, *, loss: float | None = None, recover: bool = True) -> None:
+        """So many cuts; each unflushed write is lost by `loss`, or by a chance drawn for each cut."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        copy_disk(self._image.data, self._disk)
+        async with Broker() as broker, Central(self._folder / "central.db", "127.0.0.1", broker.port):
+            for number in range(cuts):
+                moment = AT_ONCE if number % 2 == 0 else LATER
+                chance = loss if loss is not None else self._dice.choice((0.5, 1.0))
+                await self._run(number, broker.port, moment)
+                lost = self._cut_disk(number, chance)
+                self._judge(number)
+                self.told.append(f"cut {number} {moment}: {lost} unflushed writes lost")
+            if recover and not self.findings:
+                await self._run(cuts, broker.port, WHOLE_RUN)
+        if recover and not self.findings:
+            self._judge_the_whole()
+
+    async def _run(self, number: int, broker_port: int, moment: str) -> None:
+        """Wake up, work, and lose power; without a cut, work until the centre has everything."""
+        folder = self._folder / f"run-{number}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(exist_ok=True)
+        copy_disk(self._disk, self._folder / "data.img")
+        make_log(self._folder / "writes.log")
+        wiring = Wiring(self._folder / "data.img", self._folder / "writes.log", {BROKER_AS_SEEN: broker_port})
+        counter = Counter(self.seen)
+        with contextlib.ExitStack() as stack:
+            guest = await asyncio.to_thread(
+                stack.enter_context, awake(self._image, folder, self._saved, wiring)
+            )
+            serving = asyncio.create_task(asyncio.to_thread(self._serve, guest))
+            await counter.connect(guest.machine)
+            try:
+                async with asyncio.timeout(RUN_S):
+                    await self._work(counter, guest, moment)
+            finally:
+                guest.machine.cut_power()
+                await counter.ended()
+                reason = await serving
+            if moment == WHOLE_RUN and "is gone" not in reason:
+                self.findings.append(f"the counter ended: {reason}")
+
+    def _serve(self, guest: Guest) -> str:
+        """The counter inside, until its power goes; how it ended."""
+        try:
+            guest.call(serve, timeout_s=RUN_S, synchronous=self._synchronous)
+        except (GuestError, OSError) as error:
+            return str(error)
+        return "it ended by itself"
+
+    async def _work(self, counter: Counter, guest: Guest, moment: str) -> None:
+        """A clerk at work: first what the last cut interrupted, then more parcels, until the moment comes."""
+        clerk = Clerk(counter)  # type: ignore[arg-type]  # it offers what the clerk needs of a stage
+        saved = 0
+        enough = self._dice.randint(1, 2)
+
+        def cut_when_saved(_item: str) -> None:
+            nonlocal saved
+            saved += 1
+            if moment == AT_ONCE and saved >= enough:
+                guest.machine.process.kill()
+
+        counter.on_saved = cut_when_saved
+        await counter.devices_ready()
+        if moment == LATER:
+            asyncio.get_running_loop().call_later(self._dice.uniform(0.3, 8.0), guest.machine.process.kill)
+        try:
+            for _ in range(3 if moment == WHOLE_RUN else 30):
+                await self._one_parcel(clerk)
+            await counter.drained()
+        except DeviceError as error:
+            if error.code != "counter.dark" or moment == WHOLE_RUN:
+                raise
+
+    async def _one_parcel(self, clerk: Clerk) -> None:
+        item = self._open or next(self._items)
+        self._open = item
+        weight = self.seen.weights.setdefault(item, f"{self._dice.randrange(20, 2400) * 5 / 1000:.3f}")
+        await clerk.accept(item, weight)
+        self._open = None
+
+    def _cut_disk(self, number: int, loss: float) -> int:
+        after = self._folder / "after.img"
+        lost = after_cut(
+            self._disk, self._folder / "writes.log", after, loss=loss, seed=self._seed * 100 + number
+        )
+        after.replace(self._disk)
+        return lost
+
+    def _judge(self, number: int) -> None:
+        """After a cut, before anything can heal: what was told must be on the disk."""
+        disk = look(self._disk, self._folder / "look")
+        central = _central_events(self._folder / "central.db")
+        for finding in (*_lost_promises(disk, self.seen), *_lost_numbers(disk, central)):
+            self.findings.append(f"cut {number}: {finding}")
+
+    def _judge_the_whole(self) -> None:
+        """At the end: once each, weighed right, labelled once."""
+        database = self._folder / "central.db"
+        self.findings += [f"centre: {violation}" for violation in check(database)]
+        accepted = _accepted(database)
+        told = set(self.seen.record.saved)
+        self.findings += [f"{item} was told and never reported" for item in told - set(accepted)]
+        for item, weights in accepted.items():
+            if weights != [self.seen.weights.get(item)]:
+                self.findings.append(f"{item} weighs {self.seen.weights.get(item)}, reported: {weights}")
+        marks = Tally(mark_on(label.page) for label in self.seen.labels if label.mark == "whole")
+        self.findings += [f"{times} labels say {mark}" for mark, times in marks.items() if times > 1]
+
+
+def _lost_promises(disk: OnDisk, seen: Seen) -> Iterator[str]:
+    if disk.verdict != "ok":
+        yield f"the ledger is damaged: {disk.verdict}"
+    for item in seen.record.saved:
+        if item not in disk.accepted:
+            yield f"{item} was told saved and is not on the disk"
+
+
+def _lost_numbers(disk: OnDisk, central: dict[tuple[str, int], str]) -> Iterator[str]:
+    """What the centre has must stand on the disk under the same number, or the number is given twice."""
+    for (epoch, seq), subject in central.items():
+        if epoch != disk.epoch:
+            yield f"the centre has event {seq} of epoch {epoch}, the disk begins anew with {disk.epoch}"
+        elif seq not in disk.events:
+            yield f"the centre has event {seq} ({subject}), the disk has forgotten it"
+        elif disk.events[seq][2] != subject:
+            yield f"event {seq} is {subject} at the centre and {disk.events[seq][2]} on the disk"
+
+
+def _central_events(database: Path) -> dict[tuple[str, int], str]:
+    with closing(sqlite3.connect(database)) as db:
+        rows = db.execute("SELECT epoch, seq, subject FROM events").fetchall()
+    return {(epoch, seq): subject for epoch, seq, subject in rows}
+
+
+def _accepted(database: Path) -> dict[str, list[object]]:
+    """The weights of each accepted parcel, as the centre was told."""
+    accepted: dict[str, list[object]] = {}
+    with closing(sqlite3.connect(database)) as db:
+        rows = db.execute("SELECT subject, body FROM events WHERE type LIKE '%parcel.accepted%'").fetchall()
+    for subject, body in rows:
+        accepted.setdefault(subject, []).append(json.loads(body)["data"].get("weight"))
+    return accepted
+
+
+def _items(seed: int) -> Iterator[str]:
+    for serial in range(10_000_000 + seed * 10_000, 99_999_999):
+        yield f"RR{serial}{s10_check_digit(str(serial))}BD"
