@@ -22,6 +22,7 @@ from edge_agent.links.hotplug import Hotplug
 from edge_agent.notify import Notifier, Watchdog, watchdog_interval_s
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.errors import DeviceError
 from edge_agent.settings.model import Settings
 from edge_agent.uplink.uplink import Uplink
 
@@ -98,11 +99,19 @@ async def _open_ledger(settings: Settings, clock: Clock) -> AsyncIterator[Ledger
     )
     ledger = await Ledger.open(path, boot_id(), limits=limits)
     try:
-        await ledger.commit(Entry(await _start_events(ledger, clock), {RUNNING_SLOT: "yes"}))
+        await _record(ledger, Entry(await _start_events(ledger, clock), {RUNNING_SLOT: "yes"}))
         yield ledger
-        await ledger.commit(Entry(slots={RUNNING_SLOT: ""}))
+        await _record(ledger, Entry(slots={RUNNING_SLOT: ""}))
     finally:
         await ledger.close()
+
+
+async def _record(ledger: Ledger, entry: Entry) -> None:
+    """A ledger that takes nothing is no reason not to run: only the uplink can empty a full one."""
+    try:
+        await ledger.commit(entry)
+    except DeviceError as error:
+        log.error("%s", error)
 
 
 async def _start_events(ledger: Ledger, clock: Clock) -> list[EventDraft]:
@@ -125,7 +134,8 @@ async def _background() -> AsyncIterator[Callable[[Awaitable[object], str], None
     failed: list[BaseException] = []
 
     def ended(task: asyncio.Task[object]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        itself = RuntimeError(f"{task.get_name()} cancelled itself") if task.cancelled() else None
+        if (error := itself or task.exception()) is not None:
             failed.append(error)
             if owner is not None:
                 owner.cancel()
@@ -144,6 +154,7 @@ async def _background() -> AsyncIterator[Callable[[Awaitable[object], str], None
         raise
     finally:
         for task in tasks:
+            task.remove_done_callback(ended)
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -151,8 +162,11 @@ async def _background() -> AsyncIterator[Callable[[Awaitable[object], str], None
 async def _keep_house(ledger: Ledger, floor: ClockFloor, clock: Clock, watchdog: Watchdog) -> None:
     """Prove every few seconds that loop and disk answer, and keep the time for a boot without a clock."""
     while True:
-        await ledger.ping()
-        watchdog.beat("ledger")
+        try:
+            await ledger.ping()
+            watchdog.beat("ledger")
+        except DeviceError as error:
+            log.error("%s", error)
         await asyncio.to_thread(floor.save, clock.stamp())
         await asyncio.to_thread(ledger.tend_reserve)
         await clock.sleep(HOUSEKEEPING_S)

@@ -38,12 +38,16 @@ def _row(spec: DriverSpec) -> tuple[str, ...]:
         f"`{spec.name}`",
         spec.kind.value,
         spec.title + dialects,
-        ", ".join(f"`{port}:`" for port in sorted(spec.transports & KINDS.keys()))
-        if spec.build
-        else "decodes recordings only",
+        _ports(spec),
         ", ".join(sorted(spec.capabilities)) or "–",
         _frames(spec.name),
     )
+
+
+def _ports(spec: DriverSpec) -> str:
+    """Kinds of port that the driver speaks over and that the agent can open."""
+    ports = sorted(spec.transports & KINDS.keys()) if spec.build else []
+    return ", ".join(f"`{port}:`" for port in ports) or "none yet: decodes recordings only"
 
 
 def _frames(protocol: str) -> str:

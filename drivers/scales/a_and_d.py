@@ -25,6 +25,7 @@ from drivers.scales.styles import Style, Unasked, scale_for, style_of, style_opt
 from drivers.scales.text_lines import CRLF, UNIT_NAMES, CommandLines, LineDecoder, no_grammar, shown, weighed
 from drivers.scales.text_lines import unit_named as named
 from edge_agent.sdk.driver import (
+    HARMLESS_PROBE,
     Ask,
     Context,
     DriverSpec,
@@ -257,5 +258,6 @@ SPEC = DriverSpec(
         "A&D FX-i manual, pages 51 and 52",
         "A&D AD-4329A manual, page 43 (two-letter units, second headers)",
     ),
-    capabilities=frozenset({"zero", "tare"}),
+    capabilities=frozenset({"zero", "tare", HARMLESS_PROBE}),
+    probe=command(WEIGHT),
 )

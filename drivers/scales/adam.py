@@ -63,20 +63,20 @@ SHAPES = (
     re.compile(
         rb"(?P<state>ST|US),(?P<head>GS|NT)(?P<numeral>(?=.{15}\Z)[ \-]" + NUMBER + rb")" + UNIT_FIELD
     ),
-    re.compile(rb"(?P<head>GROSS|GS|NET|NT|Total)(?P<numeral> +-?" + NUMBER + rb")" + UNIT_FIELD),
+    re.compile(rb"(?=.{17}\Z)(?P<head>GROSS|GS|NET|NT|Total)(?P<numeral> +-?" + NUMBER + rb")" + UNIT_FIELD),
     re.compile(rb"(?P<numeral>(?=.{13}\Z)[ \-]" + NUMBER + rb")(?P<unit>[a-z]{2})(?P<head>GR|NT)"),
-    re.compile(rb"(?P<head>Gross|Net|)(?: |\A)Wt\.?(?P<numeral> +-?" + NUMBER + rb") (?P<unit>Kg|g|lb)"),
+    re.compile(rb"(?P<head>Gross|Net) Wt\.?(?P<numeral> +-?" + NUMBER + rb") (?P<unit>Kg|g|lb)"),
     re.compile(rb"PCS(?P<numeral> +\d+) (?P<unit>pcs)"),
 )
 BARE = re.compile(rb"(?P<numeral> +\d+\.\d{1,3}) *(?P<unit>kg|g|lb) *")
 MDW_WEIGHT = re.compile(rb"((?=.{11}\Z)[ \-]" + NUMBER + rb")([a-z]{2})")
 MDW_MARK = re.compile(rb" *(\^{6,9}|_{6,9}|-{6,9})([a-z]{2})")
 MDW_STATUS = re.compile(rb"[0-?][p-\x7f][0-?]")
-INFORMATION = re.compile(rb"(?:Date|Time|No\.|Unit Wt\.?) [ -~]{1,40}")
+INFORMATION = re.compile(rb"(?:Date|Time|No\.|(?:Unit )?Wt\.?) [ -~]{1,40}")  # Wt alone is a recalled sum
 
 NET_BY_HEAD = dict.fromkeys((b"G", b"GS", b"GROSS", b"GR", b"Gross"), False)
 NET_BY_HEAD |= dict.fromkeys((b"N", b"NT", b"NET", b"Net"), True)
-NO_WEIGHT_BY_HEAD = {b"T": Status.TARE, b"Total": Status.TOTAL, b"": Status.TOTAL}
+NO_WEIGHT_BY_HEAD = {b"T": Status.TARE, b"Total": Status.TOTAL}
 
 REPLY_S = 1.0  # an MDW answers within 0.3 s; its manual advises a second
 COMMAND_S = 0.4  # a key is carried out in about that time and answered by nothing
@@ -211,12 +211,15 @@ class AdamDeviceHalf:
     def reply(self, request: Request, now: Indication, *, done: bool = True) -> bytes:  # noqa: ARG002
         if self._dialect == MDW and request.ask is not Ask.WEIGHT:
             return b"\n?\r" + ETX if request.ask is Ask.UNKNOWN else b"\n" + _mdw_status(now)
-        if request.ask is not Ask.WEIGHT or (self._dialect == AZEXTRA and not self._news.speaks(now)):
+        if request.ask is not Ask.WEIGHT or (self._dialect == AZEXTRA and not self._is_news(now)):
             return b""
         return self._line(now, request.raw)
 
     def broadcast(self, now: Indication) -> bytes:
         return self._line(now, GROSS) if self._unasked.speaks(now) else b""
+
+    def _is_news(self, now: Indication) -> bool:
+        return now.net >= 0 and self._news.speaks(now)
 
     def _request(self, line: bytes) -> Request:
         return Request(_ASKED_BY[self._dialect].get(line, Ask.UNKNOWN), raw=line)

@@ -77,8 +77,7 @@ SHAPES: Mapping[str, Shape] = {
     "type_6": Shape(bytes([SOH, STX]), 15, bytes([ETX, EOT]), bytes([ENQ, DC1])),
 }
 SHORTER = {b"?\r": 3, b"?": 4}  # refusals of ecr_2: without and with a status byte
-NOTABLE = re.compile(rb"[\x01\x02\x06\x15]")
-ANSWERS = {ACK: Status.ACK, NAK: Status.BUSY}  # to ENQ
+NOTABLE = re.compile(rb"[\x01\x02\x06\x15]")  # SOH, STX, and the answers to ENQ
 
 
 # Replies (scale to host)
@@ -142,10 +141,10 @@ class CasPd2Decoder:
 
     def _skip(self, found: list[Reading | ProtocolError]) -> bool:
         """An answer to ENQ, or bytes up to whatever may be a start or an answer."""
-        answer = ANSWERS.get(self._held[0])
-        if answer and not self._shorter:
+        if self._held[0] in (ACK, NAK) and not self._shorter:
             self._tell_noise(found)
-            found.append(Reading(answer, raw=self._cut(1)))
+            answer = self._cut(1)
+            found += [Reading(Status.BUSY, raw=answer)] if answer[0] == NAK else []
             return True
         start = NOTABLE.search(self._held, 1)
         dropped = self._cut(start.start() if start else len(self._held))
@@ -207,13 +206,13 @@ class CasPd2(PolledScale):
     def __init__(self, context: Context) -> None:
         ask = SHAPES[context.options.text("dialect")].ask
         protocol = PolledProtocol(
-            codec=CasPd2Decoder(context.options), weight=Exchange(ask, _is_state, REPLY_S), goals={}
+            codec=CasPd2Decoder(context.options), weight=Exchange(ask, _any, REPLY_S), goals={}
         )
         super().__init__(context, protocol)
 
 
-def _is_state(reading: Reading) -> bool:
-    return reading.status is not Status.ACK
+def _any(_reading: Reading) -> bool:
+    return True
 
 
 # The scale's own side

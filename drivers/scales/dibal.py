@@ -110,7 +110,7 @@ class DibalDeviceHalf:
         if request.ask is not Ask.STABLE_WEIGHT:
             return b""
         grams = _grams(now)
-        failed = not done or now.fault or grams is None
+        failed = not done or now.motion or now.fault or grams is None
         status = FAILED if failed else CORRECT
         return checked(b"99%b%05d0000000" % (status, 0 if failed or grams is None else grams)) + CRLF
 

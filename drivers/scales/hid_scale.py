@@ -10,8 +10,7 @@ reports, one for each read and one for each write:
 The unit key of the scale changes the unit at any time. A weight below zero has no sign: status 5 is all that
 tells it. What a vendor sends in reports of his own is no weight.
 
-Faults survived: reports of other kinds, empty and short ones, a report in pieces, the old report that such
-scales hand out first.
+Faults survived: reports of other kinds, empty and short ones, the old report that such scales hand out first.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ UNITS = {
     12: "lb",
 }
 MOST_COUNT = 0xFFFF
-MOST_EXPONENT = 9  # a thousand tonnes in milligrams; beyond it is no scale
+EXPONENTS = range(-6, 3)  # from a thousandth of a gram in kilograms to a weighbridge that counts hundreds
 NOISE_LIMIT = 64  # a full-speed report has 64 bytes at most
 
 ZERO_BITS = {"zero_scale": 2, "enforced_zero": 1}
@@ -101,7 +100,7 @@ def _reading(report: bytes) -> Reading | ProtocolError:
         return Reading(Status.ERROR, raw=report)
     if status == OVERLOAD:
         return Reading(Status.OVERLOAD, unit=unit, raw=report)
-    if status not in (ZERO, MOTION, STABLE, UNDER_ZERO) or unit is None or abs(exponent) > MOST_EXPONENT:
+    if status not in (ZERO, MOTION, STABLE, UNDER_ZERO) or unit is None or exponent not in EXPONENTS:
         return ProtocolError("frame.grammar", "no such status, unit or exponent", report)
     weight = _scaled(-count if status == UNDER_ZERO else count, exponent)
     if status == ZERO and not count:
@@ -133,6 +132,7 @@ class HidScale(StreamedScale):
                 anchor=b"",
                 silence_s=SILENCE_S,
                 stale=STALE,
+                whole_reads=True,
                 goals={Goal.ZERO: Exchange(zero, _any)},
             ),
         )
@@ -168,7 +168,7 @@ class HidScaleDeviceHalf:
         status = _status(now)
         if status in (FAULT, OVERLOAD):
             count, exponent = 0, 0
-        if not unit or count > MOST_COUNT or abs(exponent) > MOST_EXPONENT:
+        if not unit or count > MOST_COUNT or exponent not in EXPONENTS:
             return b""
         return REPORT.pack(WEIGHT, status, unit, exponent, count)
 

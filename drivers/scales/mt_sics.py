@@ -23,7 +23,17 @@ from drivers.scales.polling import Exchange, Goal, PolledProtocol, PolledScale
 from drivers.scales.streaming import StreamedScale
 from drivers.scales.styles import Style, scale_for, style_of, style_option
 from drivers.scales.text_lines import CRLF, CommandLines, LineDecoder, no_grammar, shown, weighed
-from edge_agent.sdk.driver import Ask, Context, DriverSpec, Indication, Kind, Option, Options, Request
+from edge_agent.sdk.driver import (
+    HARMLESS_PROBE,
+    Ask,
+    Context,
+    DriverSpec,
+    Indication,
+    Kind,
+    Option,
+    Options,
+    Request,
+)
 from edge_agent.sdk.errors import ConfigError, ProtocolError
 from edge_agent.sdk.values import Reading, Status
 
@@ -35,7 +45,7 @@ ZERO, ZERO_NOW, TARE, PRESET_TARE, CLEAR_TARE, CANCEL = b"Z", b"ZI", b"T", b"TA"
 MODEL, SOFTWARE, SERIAL_NUMBER = b"I2", b"I3", b"I4"
 
 # Ten characters; some models give the minus sign one of its own.
-VALUE = rb"((?=[ .\d]{10} ) *\d+(?:\.\d+)?|(?=[ \-.\d]{10,11} ) *-\d+(?:\.\d+)?)"
+VALUE = rb"((?=[ .\d]{9}\d ) *\d+(?:\.\d+)?|(?=[ \-.\d]{9,10}\d ) *-\d+(?:\.\d+)?)"
 LINE = re.compile(rb"(S [SD]|T S|TI [SD]|TA A) " + VALUE + rb" ([A-Za-z%]{1,5}) *")
 WEIGHING_FAULT = re.compile(rb"S [SD] +(Error \d{1,2}[A-Za-z])")  # load cells with a self-test
 VERDICT = re.compile(rb"([A-Z@][A-Z0-9]{0,4}) ([AILSD+\-])")
@@ -246,5 +256,6 @@ SPEC = DriverSpec(
         "KERN KIB-TM manual KIB-TM-ZB-e-1913, page 33 (KCP)",
         "github Atlantis-Software/mt-sics and instrumentkit/InstrumentKit, tests (answers)",
     ),
-    capabilities=frozenset({"zero", "tare", "clear_tare"}),
+    capabilities=frozenset({"zero", "tare", "clear_tare", HARMLESS_PROBE}),
+    probe=command(MODEL),
 )

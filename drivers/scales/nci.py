@@ -26,6 +26,7 @@ from drivers.scales.streaming import StreamedScale
 from drivers.scales.styles import Style, scale_for, style_option
 from drivers.scales.text_lines import SEVEN_BITS, CommandLines, no_such_unit, number, shown, torn, unit_named
 from edge_agent.sdk.driver import (
+    HARMLESS_PROBE,
     Ask,
     Context,
     DriverSpec,
@@ -43,7 +44,7 @@ from edge_agent.sdk.values import Reading, Status
 ETX = b"\x03"
 SCP01, SCP02 = "scp01", "scp02_ecr"
 
-WEIGHT, STATUS, ZERO, TARE, UNIT = b"W", b"S", b"Z", b"T", b"U"
+WEIGHT, STATUS, ZERO, TARE = b"W", b"S", b"Z", b"T"
 
 # Status bytes: bits 4 and 5 always 1; bit 6 says that another follows and is never set in the first.
 FIXED, MORE = 0x30, 0x40
@@ -55,7 +56,7 @@ MOST_STATUS_BYTES = 4
 FRAME = re.compile(rb"\n(?:([^\r\n]*)\r\n?)?(S?)([0-?][0-\x7f]{1,3}|\?)\r?\Z")
 NUMERALS = {
     SCP01: re.compile(rb" *(-? *(?:\d+(?:\.\d+)?|\.\d+)) *([A-Za-z]{1,3}) *"),
-    SCP02: re.compile(rb"((?=[\d.]{6,7}[A-Z])\d+(?:\.\d+)?)([A-Z]{1,3}) *"),
+    SCP02: re.compile(rb"((?=[\d.]{6,7}[A-Z])\d+(?:\.\d+)?)([A-Z]{2})"),
 }
 OUT_OF_RANGE = re.compile(rb" *(\^{4,9}|_{4,9}|-{4,9}) *([A-Za-z]{1,3}) *")
 MARKS = {b"^": Status.OVERLOAD, b"_": Status.UNDERLOAD, b"-": Status.ERROR}
@@ -134,11 +135,7 @@ class NciDecoder:
 def is_status(status: bytes) -> bool:
     """Whether each byte has its fixed bits, and each but the last announces the next."""
     follow = [bool(byte & MORE) for byte in status[1:]]
-    return len(status) > 1 and all(byte & FIXED == FIXED for byte in status) and follow == _chain(len(follow))
-
-
-def _chain(length: int) -> list[bool]:
-    return [True] * (length - 1) + [False]
+    return all(byte & FIXED == FIXED for byte in status) and follow == [True] * (len(follow) - 1) + [False]
 
 
 def status_reading(
@@ -296,5 +293,6 @@ SPEC = DriverSpec(
         "Ohaus Aviator 7000 service manual, page 49 (status bytes)",
         "github JackFlashTechnologies/java-nci, tests (status with parity bit, padded units)",
     ),
-    capabilities=frozenset({"zero", "tare"}),
+    capabilities=frozenset({"zero", "tare", HARMLESS_PROBE}),
+    probe=command(WEIGHT),
 )

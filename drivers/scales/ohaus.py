@@ -35,16 +35,16 @@ ZERO, TARE, CLEAR_TARE, VERSION = b"Z", b"T", b"0T", b"PV"
 
 UNIT = rb"[A-Za-z%]{1,5}"
 STANDARD_LINE = re.compile(
-    rb"(?=[ \-])(?P<numeral>(?=[ \-.\d]{9,12} ) *-?\d+(?:\.\d+)?) +(?P<unit>" + UNIT + rb")"
+    rb"(?=[ \-])(?P<numeral>(?=[ \-.\d]{8,11}\d ) *-?\d+(?:\.\d+)?) +(?P<unit>" + UNIT + rb")"
     rb" *(?P<moving>\??) *(?P<legend>B/G|G|NET|N|TOTAL|TARE|T|\d\d:\d\d:\d\d|(?:WET|AIR) WT|) *"
 )
 # Sign, six or seven columns of digits, blank, unit in five, stability, legend; newer ones have a blank more.
 DEFENDER_LINE = re.compile(
-    rb"(?P<numeral>[ \-](?=[ .\d]{7} | [ .\d]{7} ) *\d+(?:\.\d+)?) (?=.{5}[ ?])(?P<unit>" + UNIT + rb") *"
+    rb"(?P<numeral>[ \-](?= ?[ .\d]{6}\d ) *\d+(?:\.\d+)?) (?=.{5}[ ?])(?P<unit>" + UNIT + rb") *"
     rb"(?P<moving>[ ?])(?P<legend>[GNT]|G  |NET|T  )"
 )
 RANGER_RC_LINE = re.compile(
-    rb"(?P<numeral>[ \-]  (?=[ .\d]{7} ) *\d+(?:\.\d+)?) (?=.{2} )(?P<unit>[A-Za-z%]{1,2}) ? "
+    rb"(?P<numeral>[ \-]  (?=[ .\d]{6}\d ) *\d+(?:\.\d+)?) (?=.{2} )(?P<unit>[A-Za-z%]{1,2}) ? "
     rb"(?P<moving>[ ?]) (?P<legend>NET|B/G|   )"
 )
 LINES = {STANDARD: STANDARD_LINE, DEFENDER: DEFENDER_LINE, RANGER_RC: RANGER_RC_LINE}

@@ -5,7 +5,8 @@ weight. Without a picture the line is free: a label, a sign, one number and a un
 else. With a picture it has columns, as drivers/scales/pictures.py says. The free line is pinned by captures
 of Kern, G&G, Mettler MS-TS and Sterling 7600 scales; a profile of one's own is proved with known weights.
 
-Faults survived: joining in mid-line, noise, lines cut off or run together; with a picture also lost bytes.
+Faults survived: joining in mid-line, noise, lines cut off or run together; with a picture, or while the scale
+sends all the time, also lost bytes.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from edge_agent.sdk.driver import (
 )
 from edge_agent.sdk.errors import ConfigError, ProtocolError
 from edge_agent.sdk.framing import LineFramer, SilenceFramer
+from edge_agent.sdk.ports import Codec
 from edge_agent.sdk.values import UNITS, Reading, Status
 
-FREE = re.compile(
-    rb" *(?:(?P<label>(?:S?G)?W?(?i:gross)|(?:S?N)?W?(?i:net)|(?:S?C)?O?(?i:count)|[GN]) +)?"
-    rb"(?P<sign>[+-]?) *(?P<number>\d+(?:\.\d*)?) *(?P<unit>[A-Za-z%]*)\.? *"
+LABEL = rb"(?:S?G)?W?(?i:gross)|(?:S?N)?W?(?i:net)|(?:S?C)?O?(?i:count)|[GN]"  # after an echoed command
+FREE = re.compile(  # a sign stands before its digits, or in the first column; elsewhere it is torn from them
+    rb"(?:(?P<apart>[+-]) +| *(?:(?P<label>%b) +)?)" % LABEL
+    + rb"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d*)?) *(?P<unit>[A-Za-z%]*)\.? *"
 )
 FREE_NET = b"net"
 LABELS = {b"N": FREE_NET, b"NET": FREE_NET, b"G": b"gross", b"OSS": b"gross"}  # by their last three letters
@@ -51,7 +54,7 @@ def _free(line: bytes) -> Fields | None:
     if parts is None:
         return None
     label = LABELS.get((parts["label"] or b"").upper()[-3:])
-    return Fields(parts["sign"], parts["number"], parts["unit"], net=label)
+    return Fields((parts["apart"] or b"") + parts["sign"], parts["number"], parts["unit"], net=label)
 
 
 def _latin(text: str, option: str) -> bytes:
@@ -148,15 +151,45 @@ def _is_mark(field: bytes | None, mark: bytes) -> bool | None:
 # The driver
 
 
+class SteadyLines:
+    """Lines of a scale that sends all the time: one as long as the one before has lost nothing on the way.
+
+    The first line, and the first after each change of length, are not taken.
+    """
+
+    def __init__(self, lines: Codec[Reading]) -> None:
+        self._lines = lines
+        self._length = 0
+
+    def reset(self) -> None:
+        self._lines.reset()
+        self._length = 0
+
+    def feed(self, data: bytes) -> list[Reading | ProtocolError]:
+        return [value for line in self._lines.feed(data) for value in self._steady(line)]
+
+    def flush(self) -> list[Reading | ProtocolError]:
+        return [value for line in self._lines.flush() for value in self._steady(line)]
+
+    def _steady(self, line: Reading | ProtocolError) -> list[Reading | ProtocolError]:
+        if isinstance(line, ProtocolError):
+            return [line]
+        before, self._length = self._length, len(line.raw)
+        if before == self._length:
+            return [line]
+        return [ProtocolError("frame.length", "not as long as the line before", line.raw)] if before else []
+
+
 class PrintLine(StreamedScale):
     """The driver of one scale: it speaks unasked."""
 
     def __init__(self, context: Context) -> None:
         printed = style_of(context.options) is Style.AUTO_PRINT or not context.options.text("end")
+        codec = PrintLineDecoder(context.options)
         super().__init__(
             context,
             StreamedProtocol(
-                codec=PrintLineDecoder(context.options),
+                codec=codec if printed or context.options.text("picture") else SteadyLines(codec),
                 anchor=_latin(context.options.text("end"), "end"),
                 silence_s=None if printed else SILENCE_S,
             ),

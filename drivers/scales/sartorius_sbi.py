@@ -41,7 +41,7 @@ PRINT, ZERO, TARE, TARE_AND_ZERO = b"P", b"V", b"U", b"T"
 SHORT, LONG = "16", "22"
 IDENTIFICATION_CHARACTERS, BODY_CHARACTERS, WEIGHT_CHARACTERS = 6, 14, 9
 
-WEIGHT = re.compile(rb"([ +\-])((?=[ .\d]{9} ) *\d+(?:\.\d+)?) ([ A-Za-z%]{3})")
+WEIGHT = re.compile(rb"([ +\-])((?=[ .\d]{8}\d ) *\d+(?:\.\d+)?) ([ A-Za-z%]{3})")
 UNVERIFIED = re.compile(rb"([ +\-]) *(\d+\.?\d*)\[(\d+)\]([ A-Za-z%]{3})")
 LAST_DIGIT_BLANK = re.compile(rb"[ +\-] *\d+\.?\d* {5,6}")  # some settings show it only at rest
 NOT_STABLE = b"   "

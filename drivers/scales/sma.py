@@ -20,7 +20,16 @@ from drivers.scales.polling import Exchange, Goal, PolledProtocol, PolledScale
 from drivers.scales.streaming import StreamedScale
 from drivers.scales.styles import Style, scale_for, style_of, style_option
 from drivers.scales.text_lines import SEVEN_BITS, no_grammar, shown, unit_named, weighed
-from edge_agent.sdk.driver import Ask, Context, DriverSpec, Indication, Kind, Options, Request
+from edge_agent.sdk.driver import (
+    HARMLESS_PROBE,
+    Ask,
+    Context,
+    DriverSpec,
+    Indication,
+    Kind,
+    Options,
+    Request,
+)
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.framing import StartEndFramer
 from edge_agent.sdk.values import Reading, Status
@@ -206,5 +215,6 @@ SPEC = DriverSpec(
         "B-TEK T419S service manual, page 61",
         "Fairbanks PR 5410 instruction manual, page 120",
     ),
-    capabilities=frozenset({"zero", "tare", "clear_tare"}),
+    capabilities=frozenset({"zero", "tare", "clear_tare", HARMLESS_PROBE}),
+    probe=command(WEIGHT),
 )

@@ -44,7 +44,7 @@ TOLD_UNITS = frozenset({"kg", "g", "mg", "t", "lb", "oz", "ct"})  # two letters,
 
 HEAD = re.compile(rb"(\d{2})?(ST|US|OL|UL),(GS|NT|TR)")
 NUMBER = re.compile(rb" *[+-]? *\d+\.?\d*")
-PARTED = re.compile(rb"( *[+-]?\d+\.?\d*|[+-] *\d+\.?\d*),( ?[A-Za-z]{1,2})")  # weight and unit, Dini Argeo
+PARTED = re.compile(rb"( *[+-]?\d+\.?\d*|[+-] *\d+\.?\d*),([ A-Za-z]{2})")  # weight and unit, Dini Argeo
 SPACED = re.compile(rb"([+-] *\d+\.?\d*) ([A-Za-z]{2})")  # one column less, the unit set apart
 SPACED_BYTES = 9
 BEYOND = (b"OL", b"UL")

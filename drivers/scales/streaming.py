@@ -23,9 +23,10 @@ from edge_agent.sdk.ports import Codec
 from edge_agent.sdk.values import Reading, Status, Weight
 
 SILENCE_S = 2.0  # the slowest indicators send two frames a second; R 76 lets a scale lag by one second
-REPEAT_S = 0.2  # equal readings are told five times a second: what an unflagged settling window counts
+REPEAT_S = 0.199  # equal readings are told five times a second, as an unflagged settling window counts them
 QUEUED_READINGS = 32  # the fastest indicators send 20 a second: more in one read came over a second late
 STALL_S = 0.5  # a listener that is slower than this leaves behind readings that are no longer true
+TROUBLES_TOLD = 16  # of one read: more of them are a flood of rubbish, and tell nothing new
 ASIDE = frozenset({Status.ACK, Status.BUSY, Status.INFO, Status.TARE})  # heard by goals, but no load
 PAUSE_S = 0.25  # no scale rests as long within a line, and no person prints as fast
 
@@ -40,6 +41,7 @@ class StreamedProtocol:
     `silence_s` is how long it may say nothing; None for a scale that speaks only when a key is pressed or the
     weight changes. There, a pause ends a line.
     `stale` is how many readings after the opening are older than it.
+    With `whole_reads` each read of the link is one frame, and a piece is never joined to the next.
     """
 
     codec: Codec[Reading]
@@ -47,6 +49,7 @@ class StreamedProtocol:
     start: bytes = b""
     silence_s: float | None = SILENCE_S
     stale: int = 0
+    whole_reads: bool = False
     goals: Mapping[Goal, Exchange] = field(default_factory=dict)
 
 
@@ -146,7 +149,7 @@ class StreamedScale:
         self._read_s = now_s
 
     async def _hear(self, data: bytes) -> None:
-        readings = self._fresh(self._good(self._codec.feed(self._from_anchor(data))))
+        readings = self._fresh(self._good(self._values(self._from_anchor(data))))
         if len(readings) <= QUEUED_READINGS:
             self._caught_up = False
         elif self._caught_up:
@@ -158,6 +161,10 @@ class StreamedScale:
         await self._tell(readings)
         if self._clock.monotonic_s() - since_s > STALL_S:
             self._catch_up()
+
+    def _values(self, data: bytes) -> Sequence[Reading | ProtocolError]:
+        values = self._codec.feed(data)
+        return [*values, *self._codec.flush()] if self._protocol.whole_reads else values
 
     def _fresh(self, readings: list[Reading]) -> list[Reading]:
         dropped = min(self._stale, len(readings))
@@ -184,13 +191,10 @@ class StreamedScale:
         return self._link.discard_input()
 
     def _good(self, values: Sequence[Reading | ProtocolError]) -> list[Reading]:
-        readings = []
-        for value in values:
-            if isinstance(value, ProtocolError):
-                self._note(value)
-            else:
-                readings.append(value)
-        return readings
+        errors = [value for value in values if isinstance(value, ProtocolError)]
+        for error in errors[:TROUBLES_TOLD]:
+            self._note(error)
+        return [value for value in values if not isinstance(value, ProtocolError)]
 
     def _note(self, error: ProtocolError) -> None:
         self._last_error = error

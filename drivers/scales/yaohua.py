@@ -53,7 +53,7 @@ EQUALS_LIMIT = 32  # four frames without a sign of the next: no such line
 CHECKED = re.compile(rb"W([GN])(-?\d+\.?\d* ?)(kg|lb)[0-9A-F]{2}")
 CHECKED_CHARACTERS = 13
 BEYOND = {b"OL".rjust(11): Status.OVERLOAD, b"LO".rjust(11): Status.UNDERLOAD}
-PLAIN = re.compile(rb"w([wnt])(-?\d+\.?\d* ?)(kg|lb|g|t)")
+PLAIN = re.compile(rb"w([wnt])(-?\d+\.?\d* ?)(kg|lb)")  # a unit of one letter could be the rest of kg
 COLUMNS = 7
 
 # Key strokes that an A12 takes over the line.
@@ -257,7 +257,7 @@ def _checked(now: Indication) -> bytes:
 
 def _plain(now: Indication) -> bytes:
     digits = _columns(now.net)
-    if now.overload or not digits or now.unit not in ("kg", "lb", "g", "t"):
+    if now.overload or not digits or now.unit not in ("kg", "lb"):
         return b""
     return (b"wn" if now.tare else b"ww") + digits + now.unit.encode("ascii") + CRLF
 

@@ -10,10 +10,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from edge_agent.barcodes.parse import parse
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind, Options, show
 from edge_agent.sdk.errors import ConfigError, ProtocolError
-from edge_agent.sdk.values import Reading
+from edge_agent.sdk.values import Reading, ScanText
 from edge_agent.settings.devices import options_of
 
 HEX_LIMIT = 1 << 20  # a recording on a command line; longer ones come from a file
@@ -77,8 +78,34 @@ def as_object(value: object) -> dict[str, Any]:
             "device_id": value.device_id,
             "raw": value.raw.hex(),
         }
-    text, aim, raw = (getattr(value, name, None) for name in ("text", "aim", "raw"))
-    return {"status": "ok", "text": text, "aim": aim, "raw": raw.hex() if isinstance(raw, bytes) else None}
+    return _scan(value) if isinstance(value, ScanText) else _packet(value)
+
+
+def _scan(scan: ScanText) -> dict[str, Any]:
+    meaning = parse(scan.text, aim=scan.aim)
+    return {
+        "status": "ok",
+        "text": scan.text,
+        "aim": scan.aim,
+        "valid": meaning.valid,
+        "type": meaning.type,
+        "value": scan.text,
+        "terminator": scan.terminator,
+        "raw": scan.raw.hex(),
+    }
+
+
+def _packet(value: object) -> dict[str, Any]:
+    """A valid frame that carries neither weight nor barcode, such as an acknowledgement."""
+    told = {name: getattr(value, name, None) for name in ("type", "length", "source_host", "raw")}
+    raw = told.pop("raw")
+    return {
+        "status": "ok",
+        "text": None,
+        "valid": True,
+        **told,
+        "raw": raw.hex() if isinstance(raw, bytes) else None,
+    }
 
 
 def _list(registry: Registry, *, as_json: bool) -> int:
@@ -112,6 +139,8 @@ def _bytes(frame: str) -> bytes:
 def _sentence(item: dict[str, Any]) -> str:
     if item["status"] == INVALID:
         return f"invalid frame: {item['message']} ({item['raw']})"
+    if item.get("text", "") is None:
+        return f"packet: {item['raw']}"
     if "text" in item:
         return f"scan: {item['text']!r}" + (f" symbology {item['aim']}" if item["aim"] else "")
     weight = f" {item['weight']} {item['unit'] or ''}".rstrip() if item["weight"] else ""

@@ -25,6 +25,7 @@ VERBS = {
     "decode": "edge_agent.cli.decode",
     "scan": "edge_agent.cli.scan",
     "print": "edge_agent.cli.order",
+    "devices": "edge_agent.cli.devices",
 }
 FOREIGN_GROUP = (
     "edge_agent.verbs"  # verbs that other packages bring (the demo: simulators are no part of the agent)

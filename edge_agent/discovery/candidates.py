@@ -15,7 +15,7 @@ from edge_agent.sdk.driver import DriverSpec, Option, Options, OptionValue
 from edge_agent.sdk.errors import ConfigError
 from edge_agent.settings.devices import options_of
 
-PROFILE = "print_line"  # fits itself to nearly any line, so that it proves nothing: it is learnt, not guessed
+PROFILE = "print_line"  # fits itself to nearly any line, so that it proves nothing: its form is learnt
 STYLE = "style"  # who speaks first: seen from outside the frames
 NUMBERS_LIMIT = 8  # a whole number with more values than this is an address or a time, not a form
 FORMS_LIMIT = 512  # of one protocol: five dialects, eight units, five decimals, and a flag are 400
@@ -46,11 +46,11 @@ class Candidate:
 def candidates(
     specs: Iterable[DriverSpec], known: Mapping[str, str] | None = None
 ) -> dict[tuple[str, str], list[Candidate]]:
-    """The candidates of each protocol and dialect. With `known`, only those that agree with these settings."""
+    """The candidates of each protocol and dialect; only those that agree with the settings `known`."""
     found: dict[tuple[str, str], list[Candidate]] = {}
     for spec in specs:
         for candidate in islice(_forms(spec), FORMS_LIMIT):
-            if spec.name != PROFILE and _agrees(candidate, known or {}):
+            if _agrees(candidate, known or {}):
                 found.setdefault((spec.name, candidate.dialect), []).append(candidate)
     return found
 
@@ -78,7 +78,7 @@ def _values(option: Option) -> tuple[OptionValue, ...]:
 
 def _forms(spec: DriverSpec) -> Iterator[Candidate]:
     """All combinations; those nearest to the defaults first, so that the limit cuts off the farthest."""
-    decide = deciding(spec)
+    decide = deciding(spec) if spec.name != PROFILE else []
     forms = product(*(values for _, values in decide))
     if _count(values for _, values in decide) > FORMS_LIMIT:
         forms = product(*(values if o.name in {"dialect", "unit"} else values[:1] for o, values in decide))

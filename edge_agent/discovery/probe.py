@@ -1,4 +1,4 @@
-"""Asking an unknown device, where a technician allows it: harmless questions only, each told before it is sent.
+"""Asking an unknown device, where a technician allows it: harmless questions, each told before it is sent.
 
 Owns: which questions may be asked and in which order, and the recordings of the answers.
 Must not know: what an answer means.
@@ -27,7 +27,7 @@ PROBE_BYTES = 64  # the longest known question has eight; a page of text is no q
 
 def probes(specs: Iterable[DriverSpec]) -> list[DriverSpec]:
     """The protocols that vouch for a harmless question, in the order in which they are asked."""
-    willing = [spec for spec in specs if HARMLESS_PROBE in spec.capabilities and _is_short(spec)]
+    willing = [s for s in specs if HARMLESS_PROBE in s.capabilities and 0 < len(s.probe) <= PROBE_BYTES]
     return sorted(willing, key=lambda spec: (not spec.probe.endswith((b"\r", b"\n")), spec.name))
 
 
@@ -77,7 +77,3 @@ async def _once(link: ByteLink, spec: DriverSpec, clock: Clock) -> tuple[Chunk, 
         if spec.end_probe:
             await link.write(spec.end_probe, WRITE_S)
             await hear(link, clock, QUIET_S)
-
-
-def _is_short(spec: DriverSpec) -> bool:
-    return "serial" in spec.transports and 0 < len(spec.probe) <= PROBE_BYTES

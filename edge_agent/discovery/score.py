@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.containment import contained
-from edge_agent.discovery.candidates import Candidate, built
+from edge_agent.discovery.candidates import PROFILE, Candidate, built
 from edge_agent.discovery.recording import Recording
 from edge_agent.sdk.driver import show
 from edge_agent.sdk.errors import DeviceError, ProtocolError
@@ -30,6 +30,7 @@ LINE_END_BYTES = 2  # a frame as codecs give it may lack its CR LF
 CHECKED_SAMPLES = 3  # frames that are spoilt to see whether the check is looked at
 SAMPLES = 3  # frames shown: two would not show what changes
 CHECKSUM = "frame.checksum"
+CRLF = b"\r\n"
 SEVEN_BITS = bytes(value & 0x7F for value in range(256))
 
 
@@ -62,7 +63,8 @@ class Score:
 
     @property
     def is_strong(self) -> bool:
-        return self.mark >= STRONG_MARK and self.good >= FRAMES_WANTED and not self.is_bare
+        proves = self.candidate.spec.name != PROFILE and not self.is_bare
+        return self.mark >= STRONG_MARK and self.good >= FRAMES_WANTED and proves
 
     @property
     def shown(self) -> tuple[tuple[str, ...], ...]:
@@ -88,6 +90,8 @@ class Score:
             told.append("each proved by its check character")
         if 0 < self.good < FRAMES_WANTED:
             told.append(f"fewer than {FRAMES_WANTED} frames prove nothing")
+        if self.candidate.spec.name == PROFILE:
+            told.append("a line like this proves no protocol")
         if self.good and self.is_bare:
             told.append("only digits: a barcode scanner sends the same")
         return tuple(told)
@@ -101,10 +105,10 @@ def score(candidate: Candidate, recording: Recording) -> Score:
     try:
         with contained(candidate.spec.name):
             values = _decoded(candidate.spec.decoder(options), recording)
-            readings = tuple(value for value in values if isinstance(value, Reading))
-            checked = bool(readings) and _is_checked(candidate, readings)
     except DeviceError:
         return Score(candidate)
+    readings = tuple(value for value in values if isinstance(value, Reading))
+    checked = _is_checked(candidate, readings)
     bad = len(values) - len(readings)
     return Score(candidate, readings, bad, _share(readings, recording), checked)
 
@@ -144,19 +148,32 @@ def _is_checked(candidate: Candidate, readings: Sequence[Reading]) -> bool:
 
 
 def _notices(candidate: Candidate, frame: bytes) -> bool:
-    if not any(isinstance(value, Reading) for value in _of_frame(candidate, frame)):
+    if not reread(candidate, frame):
         return False
     noticed = False
     for digit in re.finditer(rb"\d", frame):
         at = digit.start()
         spoilt = frame[:at] + bytes([frame[at] ^ 1]) + frame[at + 1 :]
-        values = _of_frame(candidate, spoilt)
-        if any(isinstance(value, Reading) for value in values):
+        if reread(candidate, spoilt):
             return False
+        values = _values(candidate, spoilt + CRLF)
         noticed |= any(isinstance(value, ProtocolError) and value.code == CHECKSUM for value in values)
     return noticed
 
 
-def _of_frame(candidate: Candidate, frame: bytes) -> list[Value]:
-    codec = candidate.spec.decoder(candidate.options)
-    return [*codec.feed(frame + b"\r\n"), *codec.flush()]
+def reread(candidate: Candidate, frame: bytes) -> tuple[Reading, ...]:
+    """What the protocol makes of one frame alone: as a line, or between others of its kind."""
+    for data in (frame + CRLF, frame * 3):
+        readings = tuple(value for value in _values(candidate, data) if isinstance(value, Reading))
+        if readings:
+            return readings
+    return ()
+
+
+def _values(candidate: Candidate, data: bytes) -> list[Value]:
+    try:
+        with contained(candidate.spec.name):
+            codec: Codec[Value] = candidate.spec.decoder(candidate.options)
+            return [*codec.feed(data), *codec.flush()]
+    except DeviceError:
+        return []

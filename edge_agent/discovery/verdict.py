@@ -10,17 +10,20 @@ that the wire does not show (a unit, a decimal point) stay open, with the readin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from edge_agent.discovery.candidates import Candidate, candidates, deciding
 from edge_agent.discovery.recording import Recording, with_parity_seen
-from edge_agent.discovery.score import Score, score
+from edge_agent.discovery.score import Score, reread, score
 from edge_agent.sdk.driver import DriverSpec, OptionValue, SerialSettings, show
 from edge_agent.settings.devices import needs_unit
 
 RIVAL_MARKS = 10  # a guess that is not ten marks behind the best is as good: one frame in ten may be spoilt
+CHANGED = b"0123456789 .+-"  # what weights are written with
 GUESSES = 8  # of which a person is told; the rest explains nothing
+
+Forms = Mapping[tuple[str, str], list[Candidate]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,16 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One protocol in one dialect, with the best form of it, and on which line it was heard."""
+    """One protocol in one dialect, with the best form of it, and on which line it was heard.
+
+    `alike` are other dialects that read these frames, and any that differ a little, the same or not at all.
+    """
 
     score: Score
     line: SerialSettings | None
     unasked: bool
     opens: tuple[Open, ...] = ()
+    alike: tuple[str, ...] = ()
 
     @property
     def candidate(self) -> Candidate:
@@ -67,7 +74,7 @@ class Verdict:
     """The guesses about one port, best first; `strong` are those between which nothing decides."""
 
     guesses: tuple[Guess, ...] = ()
-    strong: tuple[Guess, ...] = field(default=())
+    strong: tuple[Guess, ...] = ()
 
     @property
     def decided(self) -> Guess | None:
@@ -83,6 +90,22 @@ def judge(
 ) -> Verdict:
     """The verdict on everything that was heard on one port."""
     forms = candidates(specs, known)
+    verdict = _first(recordings, forms, display)
+    return verdict if display else _with_contradictions(verdict, forms)
+
+
+def says_enough(
+    recording: Recording,
+    specs: Iterable[DriverSpec],
+    known: Mapping[str, str] | None = None,
+    display: Display | None = None,
+) -> bool:
+    """Whether there is a strong guess about it, so that listening on would not tell more."""
+    return bool(_first([recording], candidates(specs, known), display).strong)
+
+
+def _first(recordings: Iterable[Recording], forms: Forms, display: Display | None) -> Verdict:
+    """The verdict of the marks alone."""
     guesses: dict[str, Guess] = {}
     for heard in recordings:
         recording = with_parity_seen(heard)
@@ -103,8 +126,61 @@ def _verdict(guesses: list[Guess]) -> Verdict:
     if any(guess.score.checked for guess in strong):
         strong = [guess for guess in strong if guess.score.checked]
     best = max((guess.score.mark for guess in strong), default=0)
-    rivals = tuple(guess for guess in strong if guess.score.mark > best - RIVAL_MARKS)
-    return Verdict(tuple(ranked[:GUESSES]), rivals)
+    rivals = _merged([guess for guess in strong if guess.score.mark > best - RIVAL_MARKS])
+    return Verdict((*rivals, *(guess for guess in ranked if guess not in strong))[:GUESSES], rivals)
+
+
+def _with_contradictions(verdict: Verdict, forms: Forms) -> Verdict:
+    """With the dialects that would read a frame of this shape as another weight among the strong guesses.
+
+    Even if none of the frames that were heard has that meaning: not the bytes, but a known weight must decide
+    which of the two is right.
+    """
+    named = {name for guess in verdict.strong for name in (guess.name, *guess.alike)}
+    rivals: dict[str, Guess] = {}
+    for guess in verdict.strong:
+        for group in forms.values():
+            other = Guess(Score(group[0]), guess.line, guess.unasked)
+            if other.spec is guess.spec and other.name not in named and not _never_disagree(guess, other):
+                heard = next((one for one in verdict.guesses if one.name == other.name), other)
+                rivals.setdefault(other.name, heard)
+    strong = (*verdict.strong, *rivals.values())
+    return Verdict((*strong, *(guess for guess in verdict.guesses if guess not in strong))[:GUESSES], strong)
+
+
+def _merged(guesses: list[Guess]) -> tuple[Guess, ...]:
+    """Dialects of one protocol that never disagree become one guess, in the one nearest to the default."""
+    kept: list[Guess] = []
+    for guess in sorted(
+        guesses, key=lambda guess: (-guess.score.mark, len(guess.candidate.given), guess.name)
+    ):
+        twin = next((other for other in kept if _are_alike(guess, other)), None)
+        if twin is None:
+            kept.append(guess)
+        else:
+            kept[kept.index(twin)] = replace(twin, alike=(*twin.alike, guess.name))
+    return tuple(kept)
+
+
+def _are_alike(one: Guess, other: Guess) -> bool:
+    """Whether they say the same of everything, and would of all that differs a little."""
+    return one.spec is other.spec and one.score.shown == other.score.shown and _never_disagree(one, other)
+
+
+def _never_disagree(one: Guess, other: Guess) -> bool:
+    """Whether no character that changes in a frame of the first makes both read it, but not alike."""
+    frames = [reading.raw for reading in one.score.samples if reading.weight is not None]
+    return all(
+        _agree(one.candidate, other.candidate, frame[:at] + bytes([changed]) + frame[at + 1 :])
+        for frame in frames
+        for at in range(len(frame))
+        for changed in (frame[at], *CHANGED)
+    )
+
+
+def _agree(one: Candidate, other: Candidate, frame: bytes) -> bool:
+    read = [[(r.status, show(r)) for r in reread(candidate, frame)] for candidate in (one, other)]
+    return read[0] == read[1] or not read[0] or not read[1]
 
 
 def _guess(group: list[Candidate], recording: Recording, display: Display | None) -> Guess | None:
@@ -139,7 +215,7 @@ def _opens(chosen: Score, equals: list[Score]) -> Iterable[Open]:
         rivals = {
             value: made for value, form in full.items() for made in equals if made.candidate.given == form
         }
-        must_be_told = option.name == "unit" and needs_unit(spec)
+        must_be_told = option.name == "unit" and needs_unit(spec) and not _has_number(chosen)
         told = {v: m for v, m in rivals.items() if must_be_told or m.shown != chosen.shown}
         if told:
             yield Open(option.name, {own: reading_of(chosen), **{v: reading_of(m) for v, m in told.items()}})
@@ -148,6 +224,10 @@ def _opens(chosen: Score, equals: list[Score]) -> Iterable[Open]:
 def _without_defaults(spec: DriverSpec, given: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     defaults = {option.name: option.default for option, _ in deciding(spec)}
     return {name: value for name, value in given.items() if defaults.get(name) != value}
+
+
+def _has_number(made: Score) -> bool:
+    return any(reading.weight is not None for reading in made.readings)
 
 
 def reading_of(made: Score) -> str:

@@ -142,7 +142,9 @@ def restore(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], 
         try:
             body = json.loads(str(data))
             at = Stamp(int(str(uptime_ms)), int(str(utc_ms)), ClockQuality(str(clock)))
-        except ValueError:  # the damage reached this row
+        except (ValueError, RecursionError):  # the damage reached this row
+            continue
+        if not isinstance(body, dict):
             continue
         drafts.append(EventDraft(str(kind), str(subject), at, {**body, "salvaged_seq": int(str(row[0]))}))
     append(connection, drafts, epoch=epoch, boot=boot, acked=0)

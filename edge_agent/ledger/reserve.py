@@ -26,6 +26,7 @@ class Reserve:
         """
         try:
             if self._path.exists() and self._path.stat().st_size == self._bytes:
+                self.spent = False
                 return
             self._path.unlink(missing_ok=True)
             room = os.statvfs(self._path.parent)

@@ -22,6 +22,21 @@ from edge_agent.sdk.errors import DeviceError
 PENDING_LIMIT = 512  # callers wait for their answer, so this many tasks would have to write at once
 GROUP_LIMIT = 128  # writes in one transaction; bounds how long the first of them waits
 
+# What a job may raise by its own fault: it is answered with that, and the others go on. An error of the disk
+# is none of these; it ends the transaction.
+OWN_FAULT = (
+    ArithmeticError,
+    DeviceError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -143,7 +158,7 @@ class LedgerWorker:
             self._connection.execute("SAVEPOINT part")
         try:
             job.result = job.work(self._connection)
-        except (sqlite3.IntegrityError, DeviceError, ValueError) as error:
+        except OWN_FAULT as error:
             job.error = error
             if alone:
                 self._connection.execute("ROLLBACK")
@@ -156,8 +171,10 @@ class LedgerWorker:
     def _single(self, job: _Job) -> None:
         try:
             job.result = job.work(self._connection)
-        except (sqlite3.Error, DeviceError, ValueError) as error:
-            job.error = _broken(error) if isinstance(error, sqlite3.Error) else error
+        except OWN_FAULT as error:
+            job.error = error
+        except sqlite3.Error as error:
+            job.error = _broken(error)
 
     @staticmethod
     def _fail(group: list[_Job], error: sqlite3.Error) -> None:

@@ -93,7 +93,7 @@ def _check(settings: SerialSettings) -> None:
 
 def _open_port(path: str, settings: SerialSettings, url: str, device: str) -> int:
     """The configured descriptor; pyserial's own object, with its four spare pipes, is let go."""
-    bits, parity = (8, "N") if _is_pty(path) else (settings.bits, settings.parity)
+    bits, parity = (8, "N") if is_pty(path) else (settings.bits, settings.parity)
     port = _Port(
         baudrate=settings.baud,
         bytesize=bits,
@@ -117,7 +117,7 @@ def _open_port(path: str, settings: SerialSettings, url: str, device: str) -> in
         raise _failure(error, path, url, device) from error
 
 
-def _is_pty(path: str) -> bool:
+def is_pty(path: str) -> bool:
     """A pty keeps 8N1 whatever it is told, and the C library calls the second such order an error."""
     with contextlib.suppress(OSError, ValueError):
         return os.major(Path(path).stat().st_rdev) in PTY_MAJORS

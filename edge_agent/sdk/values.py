@@ -101,12 +101,14 @@ class Weight:
 class ScanText:
     """One barcode as a scanner's codec gives it, before a device and a moment are known.
 
-    `text` is exact (GS and other control characters included); `aim` is the AIM identifier if one was sent.
+    `text` is exact (GS and other control characters included); `aim` is the AIM identifier if one was sent;
+    `terminator` is what ended it ("enter", "tab", …), None where nothing did or the codec does not tell.
     """
 
     text: str
     aim: str | None = None
     raw: bytes = b""
+    terminator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ WeightUnit = Literal["kg", "g", "mg", "t", "lb", "oz"]
 class Strict(BaseModel):
     """Frozen, exact types, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)  # built once, whole
 
 
 class Booth(Strict):
@@ -136,7 +136,7 @@ class Counter(Strict):
 class Device(BaseModel):
     """One scanner, scale or printer. Keys that are not named here are its driver's options."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", defer_build=True)
     __pydantic_extra__: dict[str, OptionValue]
 
     id: str = Field(pattern=DEVICE_ID, description="Name of the device in events, pages and commands.")

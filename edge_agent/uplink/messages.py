@@ -29,7 +29,7 @@ UTC_MS_LIMIT = 253_402_300_799_999  # 9999-12-31, the last moment RFC 3339 can w
 class _Inbound(BaseModel):
     """Tolerant reader: unknown keys are ignored, known ones must have their type."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
 
 
 class _Rejected(_Inbound):
@@ -42,7 +42,7 @@ class AckMessage(_Inbound):
 
     epoch: Annotated[str, Field(max_length=64)]
     upto: Annotated[int, Field(ge=0)]
-    rej: Annotated[list[_Rejected], Field(max_length=64)] = []
+    rej: Annotated[list[_Rejected], Field(max_length=512)] = []  # the centre sends 256 at most
 
     def rejections(self) -> tuple[Rejection, ...]:
         return tuple(Rejection(r.seq, r.code) for r in self.rej)

@@ -75,7 +75,7 @@ class Conversation:
 
     @property
     def client_id(self) -> str:
-        return self._session.client_id if self._session else ""
+        return self._session.client_id if self._session is not None else ""
 
     @property
     def writable(self) -> bool:

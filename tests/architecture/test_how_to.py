@@ -102,7 +102,7 @@ def test_its_frames_say_where_they_come_from(package: Path) -> None:
         assert golden.source
 
 
-def test_it_is_formatted_linted_and_typed_like_our_own(package: Path) -> None:
+def test_it_is_formatted_and_linted_like_our_own(package: Path) -> None:
     for tool in (["ruff", "check", "--quiet"], ["ruff", "format", "--check", "--quiet"]):
         result = run(package, *tool, "--config", str(ROOT / "pyproject.toml"), "corner_scale.py")
         assert result.returncode == 0, result.stdout + result.stderr

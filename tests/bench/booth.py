@@ -32,6 +32,7 @@ from tests.bench.workbench import agent_on
 
 STEP_S = 30.0  # a loaded machine needs a while for its first label
 LOOK_S = 0.01  # how finely a device's return is timed
+EMPTY_S = 2.5  # an empty pan comes to rest and is seen
 
 WHOLE_BOOTH = """schema = 1
 [booth]
@@ -111,6 +112,7 @@ class Booth:
         self._socket = folder / "agent.sock"
         self._items = items()
         self.labels = 0
+        self._ready_prompt = ""
         self.scanner, self.scale, self.printer = self._devices.do(_make(folder, self._fallen))
         for device in (self.scanner, self.scale, self.printer):
             self._devices.run(device)
@@ -152,6 +154,7 @@ class Booth:
         self.program.start()
         for device in ("scanner-1", "scale-1", "printer-1"):
             self.wait_state(device, "ready")
+        self._ready_prompt = self._prompt()
 
     def parcel(self) -> None:
         """Scan, weigh, wait for the label, take the parcel off the pan. Raises TimeoutError."""
@@ -164,8 +167,12 @@ class Booth:
             if time.monotonic() > end:
                 raise TimeoutError(f"no label came: {self.program.last_words()}")
             time.sleep(LOOK_S)
+        while self._prompt() != self._ready_prompt:
+            if time.monotonic() > end:
+                raise TimeoutError(f"the counter is not free again: {self._prompt()}")
+            time.sleep(LOOK_S)
         self._put(Decimal(0))
-        time.sleep(1.0)
+        time.sleep(EMPTY_S)
 
     def replug_s(self, device: str, endpoint: Endpoint) -> float:
         """Pull the plug, put it back; gives the seconds from then until the device is ready."""
@@ -177,6 +184,9 @@ class Booth:
     def close(self) -> None:
         self.program.stop()
         self._devices.close([self.scanner.endpoint, self.scale.endpoint, self.printer.endpoint])
+
+    def _prompt(self) -> str:
+        return str(ask(self._socket, {"op": "status"})["counter"]["prompt"])
 
     def _put(self, load: Decimal) -> None:
         async def put() -> None:

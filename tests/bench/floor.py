@@ -96,18 +96,27 @@ class Floor:
         ]
         self._rows.execute("BEGIN")
         self._rows.executemany("INSERT INTO l (body) VALUES (?)", bodies)
+        (newest,) = self._rows.execute("SELECT max(n) FROM l").fetchone()
         self._rows.execute("COMMIT")
-        self._send()
+        first = newest - len(bodies) + 1
+        if self._sent == first - 1 and self._client.is_connected() and len(self._open) < WINDOW:
+            for number, (body,) in enumerate(bodies, first):
+                self._publish(number, body)
+        else:
+            self._send()
 
     def _send(self) -> None:
         while self._client.is_connected() and len(self._open) < WINDOW:
             query = "SELECT n, body FROM l WHERE n>? ORDER BY n LIMIT ?"
             found = self._rows.execute(query, (self._sent, READ_ROWS)).fetchall()
             for number, body in found:
-                self._open[self._client.publish("floor/line", body, 1).mid] = number
-                self._sent = number
+                self._publish(number, body)
             if not found:
                 return
+
+    def _publish(self, number: int, body: bytes) -> None:
+        self._open[self._client.publish("floor/line", body, 1).mid] = number
+        self._sent = number
 
     def _acknowledged(self, _client: mqtt.Client, _user: Any, mid: int, *_: Any) -> None:
         number = self._open.pop(mid, None)

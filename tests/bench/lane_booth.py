@@ -23,6 +23,7 @@ from tests.bench.booth import Booth, DeviceThread, booth
 from tests.bench.broker import PrivateBroker
 from tests.bench.figures import Figure, Hold, middle
 from tests.bench.process import ProgramUnderTest, Usage
+from tests.bench.subscriber import Subscriber
 from tests.bench.workbench import Effort, agent_on, floor, workbench
 
 SETTLE_S = 8.0  # after the start: inventory, state and the first marks are written by then
@@ -110,9 +111,12 @@ def _place(effort: Effort) -> Iterator[tuple[Path, PrivateBroker]]:
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=effort.folder))
     broker = PrivateBroker(folder / "broker")
     broker.start()
+    subscriber = Subscriber(broker.port)  # without one the broker says that nobody gets the events
+    subscriber.start()
     try:
         yield folder, broker
     finally:
+        subscriber.stop()
         broker.kill()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.vm.cutting import Cutting
 from tests.vm.guest import Guest, GuestError
 from tests.vm.images import WORK, missing_tools, ready_image
 from tests.vm.installed import SOURCES, Installed, install
@@ -25,6 +26,7 @@ LAST_WORDS = (
     "journalctl -b --no-pager -n 400; echo; dmesg | tail -n 200; echo; ps -ef; ls -lR /dev/serial /dev/usb"
 )
 
+POWER = "test_power_cut.py"
 FAILED = pytest.StashKey[bool]()
 
 
@@ -34,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.name == POWER)  # waited for last
     ours = [item for item in items if item.path.is_relative_to(here)]
     for item in ours:
         item.add_marker("vm")
@@ -80,6 +83,18 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 def guest(image: Image, folder: Path, request: pytest.FixtureRequest) -> Iterator[Guest]:
     """A running guest of one's own, as it was when it had booted."""
     yield from _running(image, folder, image.booted, request)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cutting(request: pytest.FixtureRequest) -> Iterator[Cutting | None]:
+    """The power cuts, in a process of their own beside the other tests: the lane's longest part."""
+    if missing_tools() or not any(item.path.name == POWER for item in request.session.items):
+        yield None
+        return
+    request.getfixturevalue("image")
+    ours = Cutting(WORK / "run" / "power")
+    yield ours
+    ours.end()
 
 
 @pytest.fixture(scope="session")

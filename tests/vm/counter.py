@@ -44,9 +44,10 @@ class Counter:
         self.scanner = self.scale = self.printer = self.agent = self.tray = self
         self.labels = seen.labels
         self.idle = True
-        self.over = False
+        self.dark = asyncio.Event()
         self.listening = False
         self.on_saved: Callable[[str], None] = lambda _: None
+        self.on_scan: Callable[[str], None] = lambda _: None
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._number = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
@@ -68,6 +69,7 @@ class Counter:
 
     async def scan(self, text: str) -> None:
         self._order(do="scan", text=text)
+        self.on_scan(text)
 
     def put(self, load: Decimal) -> None:
         self._order(do="put", load=str(load))
@@ -88,7 +90,7 @@ class Counter:
         try:
             async with asyncio.timeout(timeout_s):
                 while not true():
-                    if self.over:
+                    if self.dark.is_set():
                         raise DeviceError("counter.dark", f"the power went before: {what}")
                     self.changed.clear()
                     await self.changed.wait()
@@ -113,7 +115,7 @@ class Counter:
             await asyncio.sleep(0.1)
 
     def _order(self, **order: object) -> None:
-        if self._writer is not None and not self.over:
+        if self._writer is not None and not self.dark.is_set():
             self._writer.write(json.dumps(order).encode() + b"\n")
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
@@ -124,7 +126,7 @@ class Counter:
         except ConnectionError:
             pass  # the power went
         finally:
-            self.over = True
+            self.dark.set()
             for answer in self._answers.values():
                 if not answer.done():
                     answer.set_exception(DeviceError("counter.dark", "the power went"))
@@ -154,6 +156,10 @@ class Counter:
         if self.record.prompt == SAVED and news.get("sound") == "saved":
             self.record.saved.append(str(news["item"]))
             self.on_saved(str(news["item"]))
+
+
+def _all_ready(status: dict[str, Any]) -> bool:
+    return all(device["status"] == "ready" for device in status["devices"])
 
 
 def _unpacked(label: dict[str, Any]) -> Label:

@@ -15,6 +15,7 @@ import base64
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -84,10 +85,13 @@ mkdir -p /var/lib/edge-agent
 MODULES = ("edge_agent.app", "edge_agent.cli.run", "edge_agent.settings.load", "tests.vm.counter_inside")
 
 
-async def serve(synchronous: str = "FULL") -> None:
+def serve(synchronous: str = "FULL") -> None:
     """Work until the power goes, or the host hangs up."""
     subprocess.run(["mount", "/dev/disk/by-id/virtio-data", STATE], check=True)
-    start = _agent_in_waiting(synchronous)
+    asyncio.run(_serve(_agent_in_waiting(synchronous)))
+
+
+async def _serve(start: Callable[[dict[str, str]], int]) -> None:
     async with contextlib.AsyncExitStack() as stack:
         host = await stack.enter_async_context(_host_line())
         scanner, scale, printer = await _devices(stack, host.tell)
@@ -96,8 +100,7 @@ async def serve(synchronous: str = "FULL") -> None:
             "scale": scale.endpoint.url,
             "printer": printer.endpoint.url,
         }
-        CONFIG.write_text(SETTINGS.format(**ports), encoding="utf-8")
-        agent = start()
+        agent = start(ports)
         stack.callback(os.kill, agent, signal.SIGKILL)
         orders: dict[str, Callable[[Any], Any]] = {
             "scan": lambda order: scanner.scan(order["text"]),
@@ -126,7 +129,7 @@ class _Line:
             try:
                 data = data[os.write(self._port, data) :]
             except BlockingIOError:
-                os.set_blocking(self._port, True)
+                select.select([], [self._port], [])
 
     async def orders(self) -> AsyncIterator[dict[str, Any]]:
         loop = asyncio.get_running_loop()
@@ -182,7 +185,7 @@ def _packed(label: Label) -> dict[str, object]:
     return {"mark": label.mark.value, "width": page.width, "height": page.height, "data": data}
 
 
-def _agent_in_waiting(synchronous: str) -> Callable[[], int]:
+def _agent_in_waiting(synchronous: str) -> Callable[[dict[str, str]], int]:
     """A child with everything imported, made before there is a loop; it runs the agent once it is told to."""
     heard, say = os.pipe()
     child = os.fork()
@@ -191,7 +194,8 @@ def _agent_in_waiting(synchronous: str) -> Callable[[], int]:
         os.read(heard, 1)
         _be_the_agent(synchronous)
 
-    def start() -> int:
+    def start(ports: dict[str, str]) -> int:
+        CONFIG.write_text(SETTINGS.format(**ports), encoding="utf-8")
         os.write(say, b"!")
         return child
 
@@ -204,11 +208,13 @@ def _be_the_agent(synchronous: str) -> None:
     from edge_agent.ledger.ledger import Ledger
 
     code = 1
+    console = os.open("/dev/ttyS0", os.O_WRONLY)
+    os.dup2(console, 1)
+    os.dup2(console, 2)  # its log outlives the power cut
     try:
         strong = Ledger.open.__func__  # type: ignore[attr-defined]
         weak = {} if synchronous == "FULL" else {"synchronous": synchronous}
         Ledger.open = classmethod(lambda cls, *a, **k: strong(cls, *a, **{**k, **weak}))  # type: ignore[method-assign,assignment]
-        asyncio.set_event_loop(None)
         code = main(["run", "-c", str(CONFIG)])
     finally:
         sys.stdout.flush()

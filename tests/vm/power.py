@@ -1,10 +1,10 @@
-"""A booth whose power is cut again and again, and the verdict on what it lost: python -m tests.vm.power FOLDER
+"""A booth whose power is cut again and again, and the verdict on it: python -m tests.vm.power FOLDER
 
 Owns: one chain of cuts on one data disk, the centre on the host, the judgement from outside.
 Must not know: what the agent is made of.
 
 Each run starts from the disk that the cut before left behind, brings the interrupted parcel to its end and
-takes in more, until the power goes again. After the last one the booth runs on until the centre has everything.
+takes in more, until the power goes again. After the last one it runs on until the centre has everything.
 """
 
 from __future__ import annotations
@@ -28,18 +28,26 @@ from simulators.central.check import check
 from simulators.central.server import Central
 from tests.system.clerk import Clerk, mark_on
 from tests.vm.counter import Counter, Seen
-from tests.vm.counter_inside import serve
+from tests.vm.counter_inside import MODULES, PREPARE, serve
 from tests.vm.disk_check import OnDisk, look
 from tests.vm.disk_log import after_cut, make_log
 from tests.vm.guest import Guest, GuestError
+from tests.vm.images import ready_image
+from tests.vm.installed import SOURCES, name_the_drivers
 from tests.vm.machine import Image, Saved, Wiring, copy_disk
-from tests.vm.waking import awake
+from tests.vm.waking import awake, prepared
 
 BROKER_AS_SEEN = 1883
 RUN_S = 400.0  # one run: start, the interrupted parcel, two more
 AT_ONCE = "at once when something was saved"
-LATER = "some time after a scan"
+IN_FLIGHT = "just after a scan"
+IN_FLIGHT_S = 0.5  # within this a scan is committed, here
+LATER = "at some time"
+LATER_S = (1.0, 12.0)  # from before the devices are ready to after the second parcel
+CUTS = 5  # of one disk
+MOST_PARCELS = 50  # in one run; the power goes much earlier
 WHOLE_RUN = "never"
+MOMENTS = (AT_ONCE, IN_FLIGHT, LATER)
 
 
 class Chain:
@@ -68,16 +76,18 @@ class Chain:
         copy_disk(self._image.data, self._disk)
         async with Broker() as broker, Central(self._folder / "central.db", "127.0.0.1", broker.port):
             for number in range(cuts):
-                moment = AT_ONCE if number % 2 == 0 else LATER
+                moment = MOMENTS[number % len(MOMENTS)]
                 chance = loss if loss is not None else self._dice.choice((0.5, 1.0))
                 await self._run(number, broker.port, moment)
                 lost = self._cut_disk(number, chance)
                 self._judge(number)
                 self.told.append(f"cut {number} {moment}: {lost} unflushed writes lost")
-            if recover and not self.findings:
-                await self._run(cuts, broker.port, WHOLE_RUN)
-        if recover and not self.findings:
-            self._judge_the_whole()
+                if self.findings:
+                    return
+            if not recover:
+                return
+            await self._run(cuts, broker.port, WHOLE_RUN)
+        self._judge_the_whole()
 
     async def _run(self, number: int, broker_port: int, moment: str) -> None:
         """Wake up, work, and lose power; without a cut, work until the centre has everything."""
@@ -113,28 +123,48 @@ class Chain:
         return "it ended by itself"
 
     async def _work(self, counter: Counter, guest: Guest, moment: str) -> None:
-        """A clerk at work: first what the last cut interrupted, then more parcels, until the moment comes."""
-        clerk = Clerk(counter)  # type: ignore[arg-type]  # it offers what the clerk needs of a stage
-        saved = 0
-        enough = self._dice.randint(1, 2)
-
-        def cut_when_saved(_item: str) -> None:
-            nonlocal saved
-            saved += 1
-            if moment == AT_ONCE and saved >= enough:
-                guest.machine.process.kill()
-
-        counter.on_saved = cut_when_saved
-        await counter.devices_ready()
-        if moment == LATER:
-            asyncio.get_running_loop().call_later(self._dice.uniform(0.3, 8.0), guest.machine.process.kill)
-        try:
-            for _ in range(3 if moment == WHOLE_RUN else 30):
-                await self._one_parcel(clerk)
+        """A clerk at work until the power goes; without a cut, until the centre has everything."""
+        if moment == WHOLE_RUN:
+            await self._day(counter, 2)
             await counter.drained()
-        except DeviceError as error:
-            if error.code != "counter.dark" or moment == WHOLE_RUN:
-                raise
+            return
+        self._choose(counter, guest, moment)
+        day = asyncio.create_task(self._day(counter, MOST_PARCELS))
+        dark = asyncio.create_task(counter.dark.wait())
+        await asyncio.wait((day, dark), return_when=asyncio.FIRST_COMPLETED)
+        if not counter.dark.is_set():
+            dark.cancel()
+            await day  # tells why the clerk gave up
+            raise DeviceError("power.late", "the moment of the cut did not come")
+        day.cancel()
+        with contextlib.suppress(asyncio.CancelledError, DeviceError):
+            await day
+
+    def _choose(self, counter: Counter, guest: Guest, moment: str) -> None:
+        """When the power goes."""
+        cut = guest.machine.process.kill
+        loop = asyncio.get_running_loop()
+        left = self._dice.randint(1, 2)
+
+        def when_counted(_item: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                loop.call_later(self._dice.uniform(0, IN_FLIGHT_S) if moment == IN_FLIGHT else 0, cut)
+
+        if moment == AT_ONCE:
+            counter.on_saved = when_counted
+        elif moment == IN_FLIGHT:
+            counter.on_scan = when_counted
+        else:
+            loop.call_later(self._dice.uniform(*LATER_S), cut)
+
+    async def _day(self, counter: Counter, parcels: int) -> None:
+        """First what the last cut interrupted, then more parcels."""
+        await counter.devices_ready()
+        clerk = Clerk(counter)  # type: ignore[arg-type]  # it offers what the clerk needs of a stage
+        for _ in range(parcels):
+            await self._one_parcel(clerk)
 
     async def _one_parcel(self, clerk: Clerk) -> None:
         item = self._open or next(self._items)
@@ -203,10 +233,40 @@ def _accepted(database: Path) -> dict[str, list[object]]:
     with closing(sqlite3.connect(database)) as db:
         rows = db.execute("SELECT subject, body FROM events WHERE type LIKE '%parcel.accepted%'").fetchall()
     for subject, body in rows:
-        accepted.setdefault(subject, []).append(json.loads(body)["data"].get("weight"))
+        weight = json.loads(body)["data"]["weight"]
+        accepted.setdefault(subject, []).append((weight or {}).get("value"))
     return accepted
 
 
 def _items(seed: int) -> Iterator[str]:
     for serial in range(10_000_000 + seed * 10_000, 99_999_999):
         yield f"RR{serial}{s10_check_digit(str(serial))}BD"
+
+
+def _prepare(guest: Guest) -> None:
+    guest.run(PREPARE)
+    guest.call(name_the_drivers, library="/opt/edge-agent/site")
+    guest.warm(MODULES)
+
+
+async def _all(folder: Path) -> dict[str, dict[str, object]]:
+    """Ten cuts on two disks with the ledger as it is, and some with one that does not wait for the disk."""
+    image = ready_image()
+    saved = prepared(image, "counter", (*SOURCES, "tests/vm/counter_inside.py"), _prepare)
+    chains = {
+        "first": Chain(image, saved, folder / "first", seed=1),
+        "second": Chain(image, saved, folder / "second", seed=2),
+        "careless": Chain(image, saved, folder / "careless", seed=3, synchronous="NORMAL"),
+    }
+    await chains["first"].suffer(CUTS)
+    await chains["second"].suffer(CUTS)
+    await chains["careless"].suffer(CUTS, loss=1.0, recover=False)
+    return {
+        name: {"findings": chain.findings, "cuts": chain.told, "saved": chain.seen.record.saved}
+        for name, chain in chains.items()
+    }
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1]).absolute()
+    (place / "verdict.json").write_text(json.dumps(asyncio.run(_all(place)), indent=1), encoding="utf-8")

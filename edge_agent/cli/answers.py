@@ -1,0 +1,28 @@
+"""Asking the person at the terminal, where there is one.
+
+Owns: the question on stderr and the answer from stdin. Must not know: what is asked.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from edge_agent.sdk.errors import ConfigError
+
+ANSWER_LIMIT = 200  # longer than any answer that is wanted; the rest of a pasted file is not read as one
+YES = frozenset({"y", "yes"})
+
+
+def answer(question: str) -> str:
+    """What is typed. Raises ConfigError where nobody is there to type."""
+    print(question, end=" ", file=sys.stderr, flush=True)
+    line = sys.stdin.readline(ANSWER_LIMIT)
+    if not line:
+        print(file=sys.stderr)
+        raise ConfigError("devices.no_answer", "nobody answers", hint="run it on a terminal, or see --help")
+    return line.strip()
+
+
+def agrees(question: str) -> bool:
+    """Whether the answer is yes; anything else is no."""
+    return answer(f"{question} [y/N]").lower() in YES

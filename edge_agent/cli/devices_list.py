@@ -1,0 +1,120 @@
+"""`edge-agent devices list`: the serial ports and, with settings, the devices that are meant to be there.
+
+Owns: how they are shown. Must not know: how ports are found, what hangs on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from edge_agent.barcodes.display import display
+from edge_agent.discovery.ports import is_same_port
+from edge_agent.links.find import SerialPort, serial_ports
+from edge_agent.registry import Registry
+from edge_agent.settings.load import load
+from edge_agent.settings.model import Device
+
+SHOWN = 160  # a by-path name has up to 150 characters, and a part of it is no name
+KINDS = ("scanner", "scale", "printer")
+
+
+class ShownPort(TypedDict):
+    """One port as JSON."""
+
+    node: str
+    name: str
+    usb_id: str
+    usb_path: str
+    serial: str
+    maker: str
+    model: str
+    driver: str
+    twins: bool
+    device: str
+
+
+class ShownDevice(TypedDict):
+    """One configured device as JSON; `present` is null where a port is no serial port."""
+
+    id: str
+    kind: str
+    driver: str
+    port: str
+    present: bool | None
+
+
+def run(args: argparse.Namespace) -> int:
+    """0, also where there is no port."""
+    ports = serial_ports()
+    devices = configured(args.config) if args.config else []
+    here = [shown_port(port, devices) for port in ports]
+    meant = [shown_device(kind, device, ports) for kind, device in devices]
+    if args.json:
+        print(json.dumps({"ports": here, "devices": meant}, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(lines(here, meant)))
+    return 0
+
+
+def configured(file: Path) -> list[tuple[str, Device]]:
+    """The devices of a settings file, each with its kind. Raises ConfigError."""
+    settings = load(file, Registry.installed())
+    return [(kind, device) for kind in KINDS for device in getattr(settings, kind)]
+
+
+def shown_port(port: SerialPort, devices: Iterable[tuple[str, Device]] = ()) -> ShownPort:
+    """One port, with the configured device that is meant by it."""
+    own = f"serial:{port.node}"
+    return ShownPort(
+        node=port.node,
+        name=port.stable_name,
+        usb_id=port.usb_id,
+        usb_path=port.usb_path,
+        serial=port.serial,
+        maker=port.maker,
+        model=port.model,
+        driver=port.driver,
+        twins=port.twins,
+        device=next((device.id for _, device in devices if is_same_port(device.port, own)), ""),
+    )
+
+
+def shown_device(kind: str, device: Device, ports: Sequence[SerialPort]) -> ShownDevice:
+    """One configured device, and whether its port is there."""
+    serial = device.port.startswith("serial:")
+    here = any(is_same_port(device.port, f"serial:{port.node}") for port in ports)
+    return ShownDevice(
+        id=device.id,
+        kind=kind,
+        driver=device.driver,
+        port=device.port,
+        present=here if serial else None,
+    )
+
+
+def lines(ports: Sequence[ShownPort], devices: Sequence[ShownDevice]) -> Iterator[str]:
+    """Both lists for a person; all text that a device gives of itself escaped."""
+    if not ports:
+        yield "no serial ports"
+    for port in ports:
+        yield port_line(port)
+        if port["twins"]:
+            yield "    has a twin without a serial number of its own: the name is that of the USB socket"
+    for device in devices:
+        state = {True: "present", False: "MISSING", None: ""}[device["present"]]
+        words = (
+            f"{device['kind']:<8} {device['id']:<16} {device['driver']:<12} {display(device['port'], SHOWN)}"
+        )
+        yield f"{words}  {state}".rstrip()
+
+
+def port_line(port: ShownPort) -> str:
+    """One port on one line."""
+    said = " ".join(part for part in (port["maker"], port["model"], port["serial"]) if part)
+    whose = f"  = {port['device']}" if port["device"] else ""
+    words = f"{port['node']:<14} {port['usb_id'] or '-':<10} {display(said, SHOWN):<32}"
+    return f"{words} {display(port['name'], SHOWN)}{whose}".rstrip()

@@ -1,0 +1,69 @@
+"""`edge-agent devices watch`: each serial port as it comes or goes.
+
+Owns: telling the differences. Must not know: how the kernel tells them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+
+from edge_agent.cli.devices_list import port_line, shown_port
+from edge_agent.links.find import SerialPort, serial_ports
+from edge_agent.links.hotplug import Hotplug
+from edge_agent.sdk.clock import Clock, SystemClock
+
+LOOK_S = 30.0  # without news the ports are looked at anyway: an event may be missed
+MARKS = {"here": " ", "added": "+", "removed": "-"}
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 after the time, or at Ctrl-C."""
+
+    def tell(change: str, port: SerialPort) -> None:
+        if args.json:
+            print(json.dumps({"change": change, **shown_port(port)}, ensure_ascii=False), flush=True)
+        else:
+            print(f"{MARKS[change]} {port_line(shown_port(port))}", flush=True)
+
+    try:
+        asyncio.run(_watch(args.seconds, tell))
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+async def _watch(seconds: int | None, tell: Callable[[str, SerialPort], None]) -> None:
+    with Hotplug() as hotplug:
+        await watch(serial_ports, hotplug, SystemClock(), seconds, tell)
+
+
+async def watch(
+    ports: Callable[[], list[SerialPort]],
+    hotplug: Hotplug,
+    clock: Clock,
+    seconds: int | None,
+    tell: Callable[[str, SerialPort], None],
+) -> None:
+    """Tell the ports that are here, then each change, until the time is up (None: for ever)."""
+    end_s = None if seconds is None else clock.monotonic_s() + seconds
+    before = ports()
+    for port in before:
+        tell("here", port)
+    while end_s is None or clock.monotonic_s() < end_s:
+        left_s = LOOK_S if end_s is None else min(LOOK_S, end_s - clock.monotonic_s())
+        await hotplug.changed(max(0.0, left_s))
+        now = ports()
+        for change, port in changes(before, now):
+            tell(change, port)
+        before = now
+
+
+def changes(before: list[SerialPort], now: list[SerialPort]) -> Iterator[tuple[str, SerialPort]]:
+    """What went and what came; a node behind which another device sits now did both."""
+    was = {(port.node, port.usb_path, port.usb_id, port.serial): port for port in before}
+    is_now = {(port.node, port.usb_path, port.usb_id, port.serial): port for port in now}
+    yield from (("removed", port) for key, port in was.items() if key not in is_now)
+    yield from (("added", port) for key, port in is_now.items() if key not in was)

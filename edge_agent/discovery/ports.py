@@ -1,0 +1,75 @@
+"""The ports that can be looked at, under the names that people and settings use.
+
+Owns: from what a person writes to a Port, and from a node to the name that survives a re-plug.
+Must not know: what hangs on a port.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from edge_agent.discovery.sweep import Port
+from edge_agent.links.find import SerialPort
+from edge_agent.links.hotplug import Hotplug
+from edge_agent.links.open import open_link, parse_url
+from edge_agent.links.serial import is_pty
+from edge_agent.sdk.clock import Clock
+from edge_agent.sdk.driver import SerialSettings
+from edge_agent.sdk.ports import ByteLink
+
+SERIAL = "serial"
+LOOK_S = 2.0  # how long a plug is waited for at a time; then the ports are looked at anyway
+
+
+def port_at(written: str) -> Port:
+    """The port as a person writes it: /dev/ttyUSB0, or a URL. Raises ConfigError."""
+    url = parse_url(f"{SERIAL}:{written}" if written.startswith("/") else written)
+    return Port(str(url), partial(_open, str(url)), url.scheme == SERIAL and not is_pty(url.address))
+
+
+def stable_url(url: str, ports: Iterable[SerialPort]) -> str:
+    """The URL to configure: by the name that leads to the same port after a re-plug."""
+    scheme, _, address = url.partition(":")
+    if scheme != SERIAL:
+        return url
+    node = real_node(address)
+    return next((f"{SERIAL}:{port.stable_name}" for port in ports if real_node(port.node) == node), url)
+
+
+def is_same_port(one: str, other: str) -> bool:
+    """Whether two URLs lead to the same port, by whatever names."""
+    if one == other:
+        return True
+    schemes, addresses = zip(*(url.partition(":")[::2] for url in (one, other)), strict=True)
+    return set(schemes) == {SERIAL} and real_node(addresses[0]) == real_node(addresses[1])
+
+
+def real_node(address: str) -> str:
+    """Where a name under /dev leads in the end."""
+    return os.path.realpath(address)  # what is linked in a circle stays as it is
+
+
+async def next_port(
+    ports: Callable[[], list[SerialPort]],
+    known: Iterable[SerialPort],
+    hotplug: Hotplug,
+    clock: Clock,
+    wait_s: float,
+) -> SerialPort | None:
+    """The first port that was not known and comes within the time."""
+    before = {port.node for port in known}
+    end_s = clock.monotonic_s() + wait_s
+    while clock.monotonic_s() < end_s:
+        here = ports()
+        fresh = next((port for port in here if port.node not in before), None)
+        if fresh:
+            return fresh
+        before &= {port.node for port in here}  # one that went and comes again is new
+        await hotplug.changed(min(LOOK_S, max(0.0, end_s - clock.monotonic_s())))
+    return None
+
+
+async def _open(url: str, line: SerialSettings) -> ByteLink:
+    return await open_link(url, line, device=url)
