@@ -39,7 +39,7 @@ class StreamedProtocol:
     where the codec cannot take a torn frame for a whole one.
     `start` has the scale repeat its weight; empty where it speaks unasked.
     `silence_s` is how long it may say nothing; None for a scale that speaks only when a key is pressed or the
-    weight changes. There, a pause ends a line.
+    weight changes. There a pause ends a line, and so it does with `pause_ends`.
     `stale` is how many readings after the opening are older than it.
     With `whole_reads` each read of the link is one frame, and a piece is never joined to the next.
     """
@@ -48,6 +48,7 @@ class StreamedProtocol:
     anchor: bytes = b"\n"
     start: bytes = b""
     silence_s: float | None = SILENCE_S
+    pause_ends: bool = False
     stale: int = 0
     whole_reads: bool = False
     goals: Mapping[Goal, Exchange] = field(default_factory=dict)
@@ -109,9 +110,11 @@ class StreamedScale:
     # Listening
 
     def _parts(self) -> list[Coroutine[object, object, NoReturn]]:
-        if self._protocol.silence_s is None:
+        silence_s = self._protocol.silence_s
+        if silence_s is None:
             return [self._listen_to_lines()]
-        return [self._listen(), self._watch(self._protocol.silence_s)]
+        listening = self._listen_to_lines() if self._protocol.pause_ends else self._listen()
+        return [listening, self._watch(silence_s)]
 
     async def _listen(self) -> NoReturn:
         while True:

@@ -184,6 +184,7 @@ class Yaohua(StreamedScale):
             StreamedProtocol(
                 codec=decoder(context.options),
                 anchor=CRLF if dialect in (A12E, A12_W) else b"",
+                pause_ends=dialect in (REVERSED, FORWARD),
                 goals={goal: Exchange(letter, _any) for goal, letter in letters.items()},
             ),
         )

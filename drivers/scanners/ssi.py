@@ -2,17 +2,18 @@
 
 Owns: both halves of the packet, decode data put together, the answers to it.
 Must not know: ports, time, what a barcode means.
-Manual: Symbol SE-923 integration guide, pages 6-4 and 6-15; continuation as in Zebra's Simple Serial Interface
-programmer's guide 72E-40451. Line: 9600 8N1. Each packet:
+Manual: Symbol SE-923 integration guide, pages 6-4 and 6-15; continuation as in Zebra's Simple Serial
+Interface programmer's guide 72E-40451. Line: 9600 8N1. Each packet:
 
     length, opcode, source (0 decoder, 4 host), status (bit 0 sent again, bit 1 more follows), data, checksum
 
 The length counts itself but not the checksum, which makes the sum of all a multiple of 65,536, high byte
-first. The first byte of decode data is the symbology. Each packet of decode data is to be acknowledged, or the
-scanner sends it again with bit 0 set; a copy of what was understood before is told as a packet, not as a scan.
+first. The first byte of decode data is the symbology. Each packet of decode data is to be acknowledged, or
+the scanner sends it again with bit 0 set; a copy of what was understood before is told as a packet, not as a
+scan.
 
-Faults survived: noise between packets, wrong checksums (dropped whole; the scanner repeats), packets cut off by
-silence, a barcode whose last packet never comes, one that does not end (dropped at 4,096 bytes).
+Faults survived: noise between packets, wrong checksums (dropped whole; the scanner repeats), packets cut off
+by silence, a barcode whose last packet never comes, one that does not end (dropped at 4,096 bytes).
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class SsiDecoder:
         self._held = b""
         self._noise = b""
         self._previous = b""
+        self._lost = False
         self._forget()
 
     def _forget(self) -> None:
@@ -118,10 +120,13 @@ class SsiDecoder:
         found: list[ScanText | SsiPacket | ProtocolError] = [*self._told_noise()]
         if self._held:
             found.append(ProtocolError("frame.torn", "a packet cut off", self._held))
+        if self._begun:
+            self._previous, self._lost = b"", True
         if self._begun and not self._refused:
             text = "a barcode without its last packet"
             found.append(ProtocolError("frame.torn", text, self._text[:ERROR_BYTES]))
-        self.reset()
+        self._held = b""
+        self._forget()
         return found
 
     def _told_noise(self) -> list[ProtocolError]:
@@ -146,7 +151,9 @@ class SsiDecoder:
             return [_other(body, raw)]
         if status & RETRANSMITTED and self._refused and not self._text:
             self._forget()
-        self._previous = content
+        if self._lost and not self._begun and status & RETRANSMITTED:
+            self._refused = True  # the rest of what a silence cut in two
+        self._previous, self._lost = content, False
         error = None if self._refused else self._take(body[4:], raw)
         self._begun = True
         if error:

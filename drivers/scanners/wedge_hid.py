@@ -7,12 +7,12 @@ Documents: Device Class Definition for HID 1.11, appendix B.1 (boot keyboard); H
 
     modifiers, reserved, up to six keys that are down
 
-A key types once, when it comes down, with the modifiers of that report. Ctrl and a key is a control code. While
-Alt is held, keypad digits spell a character code, which counts when Alt is let go: codes up to 255 are bytes of
-the barcode (UTF-8, or else Latin-1), greater ones Unicode characters. `raw` are the bytes that were typed.
+A key types once, when it comes down, with the modifiers of that report. Ctrl and a key is a control code.
+While Alt is held, keypad digits spell a character code, which counts when Alt is let go: codes up to 255 are
+bytes of the barcode (UTF-8, or else Latin-1), greater ones Unicode characters. `raw` is what was typed.
 
-Faults survived: reports cut short, repeated reports, keys that type nothing and too many keys at once (the whole
-barcode is refused), a barcode without end (dropped at 4,096 bytes), a key that hangs.
+Faults survived: reports cut short, repeated reports, keys that type nothing and too many keys at once (the
+whole barcode is refused), a barcode without end (dropped at 4,096 bytes), a key that hangs.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class WedgeHidDecoder:
         return found
 
     def _key(self, key: int, modifiers: int, report: bytes) -> list[ScanText | ProtocolError]:
-        if key in self._ends and not modifiers & (CTRL | ALT | GUI):
+        if key in self._ends:
             return self._end(TERMINATORS[key])
         if key == NUM_LOCK:
             return []
@@ -165,8 +165,10 @@ class WedgeHidDecoder:
         return []
 
     def _end(self, terminator: str) -> list[ScanText | ProtocolError]:
-        typed = bytes(self._held)
+        typed, code = bytes(self._held), self._code
         self._forget()
+        if code:
+            return [ProtocolError("frame.torn", "a character spelt in part", typed[:ERROR_BYTES])]
         return [self._content.read(typed, typed, terminator)] if typed else []
 
 
@@ -233,7 +235,7 @@ SPEC = DriverSpec(
         Option(
             "terminator",
             "any",
-            "the key that ends a barcode: any of Enter, Tab, keypad Enter or silence; one of them; or silence",
+            "the key that ends a barcode: Enter, Tab, keypad Enter or silence (any), one of them, or none",
             choices=tuple(_ENDS),
         ),
         *CONTENT_OPTIONS,

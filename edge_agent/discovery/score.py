@@ -75,6 +75,11 @@ class Score:
         )
 
     @property
+    def numbers(self) -> tuple[tuple[str, str, str], ...]:
+        """The weights alone, as a display can be compared with them."""
+        return tuple((r.status.value, show(r), r.unit or "") for r in self.readings if r.weight is not None)
+
+    @property
     def samples(self) -> tuple[Reading, ...]:
         """Some frames, those first that differ from one another."""
         different = {reading.raw: reading for reading in self.readings}
@@ -133,9 +138,8 @@ def _share(readings: Sequence[Reading], recording: Recording) -> int:
         return 0
     data = recording.data.translate(SEVEN_BITS)
     longest = max(len(reading.raw) for reading in readings) + LINE_END_BYTES
-    first = data.find(readings[0].raw.translate(SEVEN_BITS))
     last = data.rfind(readings[-1].raw.translate(SEVEN_BITS))
-    before = min(max(first, 0), longest)
+    before = 0 if recording.begins_whole else longest
     after = min(len(data) - last - len(readings[-1].raw), longest) if last >= 0 else 0
     standing = sum(len(reading.raw) + LINE_END_BYTES for reading in readings)
     return min(100, 100 * standing // max(1, len(data) - before - after))

@@ -206,7 +206,7 @@ def _shows(made: Score, display: Display) -> bool:
 
 
 def _opens(chosen: Score, equals: list[Score]) -> Iterable[Open]:
-    """Settings of which another value would be read as well, and otherwise."""
+    """Settings of which another value would be read as well, and give other weights."""
     spec, given = chosen.candidate.spec, chosen.candidate.given
     for option, values in deciding(spec):
         own = chosen.candidate.value(option)
@@ -216,7 +216,7 @@ def _opens(chosen: Score, equals: list[Score]) -> Iterable[Open]:
             value: made for value, form in full.items() for made in equals if made.candidate.given == form
         }
         must_be_told = option.name == "unit" and needs_unit(spec) and not _has_number(chosen)
-        told = {v: m for v, m in rivals.items() if must_be_told or m.shown != chosen.shown}
+        told = {v: m for v, m in rivals.items() if must_be_told or m.numbers != chosen.numbers}
         if told:
             yield Open(option.name, {own: reading_of(chosen), **{v: reading_of(m) for v, m in told.items()}})
 

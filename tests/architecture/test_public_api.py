@@ -44,7 +44,7 @@ FIELDS = {
     "values.PrinterState": "device at ready paper cover faults",
     "values.Reading": "status weight unit stable net tare info device_id raw",
     "values.Scan": "device at text aim raw",
-    "values.ScanText": "text aim raw",
+    "values.ScanText": "text aim raw terminator",
     "values.Stamp": "uptime_ms utc_ms quality",
     "values.Weight": "device at number reading",
 }

@@ -1,4 +1,4 @@
-"""What the tests of discovery stand on: recordings made of bytes, a port with a simulated scale, a serial line.
+"""What the tests of discovery stand on: recordings of bytes, a port with a simulated scale, a serial line.
 
 Owns: `heard`, `frames_of`, Stand, `Wires` (a line of one speed that a port of another speed listens to).
 Must not know: what tests look for.
@@ -80,11 +80,13 @@ def speakers() -> list[tuple[DriverSpec, str]]:
     return [(spec, dialect) for spec, dialect in forms() if frames_of(spec, dialect)]
 
 
-async def finished(clock: ManualClock, work: Coroutine[object, object, ResultT]) -> ResultT:
+async def finished(
+    clock: ManualClock, work: Coroutine[object, object, ResultT], step_s: float = 0.1
+) -> ResultT:
     """The result of the work, letting time pass until it is there."""
     task = asyncio.ensure_future(work)
     while not task.done():
-        await clock.advance(0.05)
+        await clock.advance(step_s)
     return task.result()
 
 

@@ -107,8 +107,8 @@ async def test_the_whole_takes_a_bounded_time() -> None:
     wires = Wires([b"\x00"], SerialSettings(), ManualClock())
     lines = [SerialSettings(9600 + n) for n in range(1000)]
     began = wires.clock.monotonic_s()
-    await finished(wires.clock, sweep(wires.port, lines, wires.clock, lambda _: False, 10_000))
-    assert wires.clock.monotonic_s() - began <= SWEEP_LIMIT_S + LISTEN_LIMIT_S + 1
+    await finished(wires.clock, sweep(wires.port, lines, wires.clock, lambda _: False, 10_000), step_s=5)
+    assert wires.clock.monotonic_s() - began <= SWEEP_LIMIT_S + LISTEN_LIMIT_S + 5
 
 
 def test_the_order_begins_with_what_is_usual_and_has_every_rate_once() -> None:

@@ -1,8 +1,8 @@
 """What a serial receiver hears of bytes that were sent with other settings than its own.
 
 Owns: the levels on the wire, and sampling them as a UART does. Must not know: who sends or listens.
-A receiver samples in the middle of each bit; it delivers a byte with a wrong parity or stop bit all the same
-(so does Linux unless told otherwise), and waits for the line to rest before it looks for the next start bit.
+A receiver samples in the middle of each bit. It delivers a byte with a wrong parity or stop bit all the same,
+as Linux does unless told otherwise; a stop bit that is low it takes for the next start bit, as a 16550 does.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ def heard_at(data: bytes, sent: SerialSettings, listening: SerialSettings) -> by
     bit_s = 1 / listening.baud
     end_s = changes[-1] + 30 * bit_s
     found = bytearray()
-    at_s = 0.0
-    while (start := _next_fall(changes, levels, at_s)) is not None and start < end_s:
+    start = _next_fall(changes, levels, 0.0)
+    while start is not None and start < end_s:
         if _level(changes, levels, start + 0.5 * bit_s):
-            at_s = start + 0.5 * bit_s  # a spike, no start bit
+            start = _next_fall(changes, levels, start + 0.5 * bit_s)  # that was a spike
             continue
         bits = [_level(changes, levels, start + (1.5 + n) * bit_s) for n in range(listening.bits)]
         found.append(sum(bit << n for n, bit in enumerate(bits)))
-        frame_bits = 1 + listening.bits + (listening.parity != "N")
-        at_s = start + (frame_bits + 0.5) * bit_s
-        if not _level(changes, levels, at_s):
-            at_s = _next_rise(changes, levels, at_s)
+        stop = start + (1 + listening.bits + (listening.parity != "N")) * bit_s
+        if _level(changes, levels, stop + 0.5 * bit_s):
+            start = _next_fall(changes, levels, stop + 0.5 * bit_s)
+        else:
+            start = stop  # a stop bit that is none is taken for the next start bit
     return bytes(found)
 
 
@@ -57,8 +58,3 @@ def _level(changes: list[float], levels: list[int], at_s: float) -> int:
 def _next_fall(changes: list[float], levels: list[int], at_s: float) -> float | None:
     first = bisect_right(changes, at_s)
     return next((changes[n] for n in range(first, len(changes)) if not levels[n] and levels[n - 1]), None)
-
-
-def _next_rise(changes: list[float], levels: list[int], at_s: float) -> float:
-    first = bisect_right(changes, at_s)
-    return next((changes[n] for n in range(first, len(changes)) if levels[n]), changes[-1])

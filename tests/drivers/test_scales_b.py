@@ -240,3 +240,13 @@ async def test_an_idle_stream_wakes_the_box_only_with_its_bytes() -> None:
     async with driven(wire.driver):
         await wire.hear(*[frame(model, "0.000")] * 100)
     assert sleeps <= 10
+
+
+@pytest.mark.parametrize("dialect", ["reversed_eq", "forward_eq"])
+async def test_an_equals_line_is_told_without_waiting_for_the_next(dialect: str) -> None:
+    model = MODELS[f"yaohua {dialect}"]
+    wire = Wire(model)
+    async with driven(wire.driver):
+        await wire.hear(*[frame(model, "1.000")] * 3, gap_s=1)
+        await wire.hear(frame(model, "2.000"), gap_s=0.3)
+    assert [str(reading.weight) for reading in wire.sink.readings[-2:]] == ["1.000", "2.000"]

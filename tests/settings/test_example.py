@@ -1,4 +1,4 @@
-"""The commented example names every setting, and is valid as it is and with every comment taken away."""
+"""The commented examples name every setting, and are valid as they are and with every comment taken away."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from edge_agent.links.open import KINDS
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind
 from edge_agent.settings import Device, Settings, check
@@ -22,12 +23,24 @@ from edge_agent.settings.schema import schema_text
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = (CONFIG / "booth.example.toml").read_text(encoding="utf-8")
+SCALES = (CONFIG / "scales.example.toml").read_text(encoding="utf-8")
 COMMENTED_SETTING = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)
 OURS = ("escpos", "line", "toledo_8217")
 
 
-def uncommented() -> str:
-    return COMMENTED_SETTING.sub("", EXAMPLE)
+def uncommented(text: str = EXAMPLE) -> str:
+    return COMMENTED_SETTING.sub("", text)
+
+
+def can_be_opened(driver: str) -> bool:
+    """Whether there is a link for one of the ports that the driver's device hangs on."""
+    return bool(drivers().load(driver).transports & KINDS.keys())
+
+
+def shown_tables(kind: Kind) -> list[dict[str, object]]:
+    """The tables of a role in both examples, with every setting uncommented."""
+    documents = (tomllib.loads(uncommented(text), parse_float=Decimal) for text in (EXAMPLE, SCALES))
+    return [table for document in documents for table in document.get(kind.value, [])]
 
 
 @cache
@@ -84,6 +97,16 @@ def test_the_example_is_valid_with_every_setting_uncommented() -> None:
     assert check(text.encode(), "example", drivers()).problems == ()
 
 
+@pytest.mark.parametrize("text", [SCALES, uncommented(SCALES)], ids=["as it stands", "uncommented"])
+def test_the_table_of_each_scale_is_valid_in_place_of_the_one_in_the_example(text: str) -> None:
+    before, _, rest = EXAMPLE.partition("[[scale]]")
+    after = rest[rest.index("[[printer]]") :]
+    for table in text.split("\n[[scale]]\n")[1:]:
+        document = f"{before}[[scale]]\n{table}\n{after}"
+        if can_be_opened(tomllib.loads(document)["scale"][0]["driver"]):
+            assert check(document.encode(), "example", drivers()).problems == (), table
+
+
 def test_every_key_of_the_model_stands_in_the_example() -> None:
     shown = set(keys_in(tomllib.loads(uncommented())))
     # A key that scanners show need not be shown again with each scale and printer.
@@ -96,9 +119,8 @@ def test_every_key_of_the_model_stands_in_the_example() -> None:
 
 @pytest.mark.parametrize("spec", ours(), ids=lambda spec: spec.name)
 def test_every_option_of_a_shipped_driver_stands_in_the_example(spec: DriverSpec) -> None:
-    tables = [
-        table for table in tomllib.loads(uncommented())[spec.kind.value] if table["driver"] == spec.name
-    ]
+    tables = [table for table in shown_tables(spec.kind) if table["driver"] == spec.name]
+    assert len(tables) == 1
     shown = {key for table in tables for key in table}
     assert {option.name for option in options_of(spec)} - shown == set()
 
@@ -106,7 +128,7 @@ def test_every_option_of_a_shipped_driver_stands_in_the_example(spec: DriverSpec
 @pytest.mark.parametrize("spec", ours(), ids=lambda spec: spec.name)
 def test_the_example_shows_the_defaults_of_drivers(spec: DriverSpec) -> None:
     shown = {option.name: option.default for option in options_of(spec)}
-    for table in tomllib.loads(uncommented(), parse_float=Decimal)[spec.kind.value]:
+    for table in shown_tables(spec.kind):
         for key, value in table.items():
             if table["driver"] == spec.name and key in shown:
                 assert value == shown[key], key
@@ -132,7 +154,7 @@ def test_settings_shown_as_comments_are_the_defaults() -> None:
 
 def test_every_setting_has_an_explanation_in_the_example() -> None:
     """Above each commented setting stands an explanation, or another setting that shares it."""
-    lines = EXAMPLE.split("\n")
+    lines = [*EXAMPLE.split("\n"), *SCALES.split("\n")]
     for number, line in enumerate(lines):
         if COMMENTED_SETTING.match(line):
             assert lines[number - 1].strip(), line
