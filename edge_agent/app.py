@@ -18,6 +18,7 @@ from edge_agent.assembly import Parts, configured_devices, printery
 from edge_agent.clock import ClockFloor, boot_id, system_clock
 from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
+from edge_agent.ledger.single import only_agent
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.notify import Notifier, Watchdog, watchdog_interval_s
 from edge_agent.registry import Registry
@@ -64,6 +65,7 @@ class App:
         floor = ClockFloor.load(Path(settings.state.directory) / CLOCK_FILE)
         clock = system_clock(floor)
         devices = configured_devices(settings, self._registry)
+        stack.enter_context(only_agent(Path(settings.state.directory)))
         ledger = await stack.enter_async_context(_open_ledger(settings, clock))
         hotplug = stack.enter_context(Hotplug())
         parts = Parts(settings, clock, ledger, devices, printery=printery(settings), plugged=hotplug.changed)

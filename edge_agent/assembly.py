@@ -39,7 +39,7 @@ from edge_agent.sdk.values import Page, Proof, Stamp, Weight
 from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
 from edge_agent.supervisor import Configured, DeviceView, Pause
-from edge_agent.uplink.connection import Broker
+from edge_agent.uplink.broker import Broker
 from edge_agent.uplink.messages import compact
 from edge_agent.uplink.topics import Topics
 from edge_agent.uplink.uplink import Presence, Uplink

@@ -11,8 +11,8 @@ line tells its model; most carry no stable flag:
     LF    12.34kg CR LF 0p0 CR ETX    MDW: NCI with nine characters of weight, three status bytes
     Gross Wt   1.234 Kg               CBC, one line of a block
 
-An AZextra answers P only for a weight that is new and not zero; its bare line (1.234kg after some blanks) is
-read in that dialect only.
+An AZextra answers P only for a weight that is new and not zero; its bare line (1.234kg after some blanks) and
+nothing else is read in that dialect.
 
 Faults survived: those of `text_lines`, joining in mid-line, a weight and its status torn apart.
 """
@@ -90,8 +90,8 @@ class AdamDecoder:
     """Lines and frames of the scale as readings. `raw` is without the line end."""
 
     def __init__(self, options: Options) -> None:
-        bare = options.text("dialect") == AZEXTRA
-        self._shapes = (*SHAPES, BARE) if bare else SHAPES
+        self._bare = options.text("dialect") == AZEXTRA
+        self._shapes = (BARE,) if self._bare else SHAPES
         self._framer = LineFramer(CRLF + ETX)
         self._weight: bytes | None = None
 
@@ -111,6 +111,8 @@ class AdamDecoder:
     def _line(self, line: bytes | ProtocolError) -> list[Reading | ProtocolError]:
         if isinstance(line, ProtocolError):
             return [*self._without_status(), line]
+        if self._bare:
+            return [self._printed(line)]
         if MDW_STATUS.fullmatch(line):
             weight, self._weight = self._weight, None
             return [_mdw(weight, line)]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge_agent.barcodes.parse import parse
+from edge_agent.logs import one_line
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind, Options, show
 from edge_agent.sdk.errors import ConfigError, ProtocolError
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     values = decode(spec, _options(spec, args), chunks)
     shown = [as_object(value) for value in values]
     for item in shown:
-        print(json.dumps(item, ensure_ascii=False) if args.json else _sentence(item))
+        print(json.dumps(item) if args.json else one_line(_sentence(item)))
     return 1 if any(item["status"] == INVALID for item in shown) else 0
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from edge_agent.cli.answers import agrees, answer
 from edge_agent.cli.devices_identify import ADVISE, as_json, lines, stanza_of, wanted_by
 from edge_agent.cli.devices_list import configured
+from edge_agent.cli.terminal import agrees, answer, note, tell
 from edge_agent.discovery.identify import Finding, Wanted, identify
 from edge_agent.discovery.ports import is_same_port, next_port, port_at, stable_url
 from edge_agent.discovery.stanza import Stanza, append, free_id, remark
@@ -43,21 +42,21 @@ def run(args: argparse.Namespace) -> int:
     if found.verdict.decided is None:
         raise DeviceError("devices.not_found", "no table was written", device=port.url, hint=_advice(found))
     stanza = _answered(found, wanted, url, device)
-    print(f"\n{stanza.text()}", file=sys.stderr)
+    note(f"\n{stanza.text()}")
     if not args.yes and not agrees(f"Append this to {args.config}?"):
         return 1
     append(args.config, stanza, drivers)
-    print(f"{device} is in {args.config}; it counts when the agent starts anew", file=sys.stderr)
+    note(f"{device} is in {args.config}; it counts when the agent starts anew")
     return 0
 
 
 def _plugged_in(wait_s: int) -> str:
     """The node of the next port that comes. Raises DeviceError when none does."""
-    print(f"Plug the scale in now ({wait_s} s) ...", file=sys.stderr, flush=True)
+    note(f"Plug the scale in now ({wait_s} s) ...")
     port = asyncio.run(_next(wait_s))
     if port is None:
         raise DeviceError("devices.none_came", "no port came", hint="name its port: edge-agent devices list")
-    print(f"{port.node} came", file=sys.stderr)
+    note(f"{port.node} came")
     return port.node
 
 
@@ -74,9 +73,9 @@ def _refuse_twice(file: Path, url: str) -> None:
 
 def _tell(found: Finding, stanza: Stanza | None, *, as_json_too: bool) -> None:
     if as_json_too:
-        print(json.dumps(as_json(found, stanza), indent=2))
+        tell(json.dumps(as_json(found, stanza), indent=2))
     else:
-        print("\n".join(lines(found, None)), file=sys.stderr)
+        note("\n".join(lines(found, None)))
 
 
 def _advice(found: Finding) -> str:
@@ -105,7 +104,7 @@ def _dialect(dialect: str) -> dict[str, str]:
 def _decided(opened: Open) -> str:
     """One of the possible values, as a person chose it."""
     values = [str(value) for value in opened.readings]
-    print(f"{opened.name}: {remark(opened)}", file=sys.stderr)
+    note(f"{opened.name}: {remark(opened)}")
     for _ in range(ANSWERS):
         given = answer(f"{opened.name} ({', '.join(values)})?")
         if given in values:

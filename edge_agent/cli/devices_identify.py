@@ -8,15 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_agent.barcodes.display import display
 from edge_agent.cli.decode import as_object
+from edge_agent.cli.terminal import note, tell
 from edge_agent.discovery.identify import Finding, Outcome, Wanted, identify
 from edge_agent.discovery.ports import port_at, stable_url
-from edge_agent.discovery.recording import Recording, parse_line, parse_weight, shown_line
+from edge_agent.discovery.recording import Recording, parse_line, parse_weight, shown_bytes, shown_line
 from edge_agent.discovery.stanza import Stanza, of_guess, remark
 from edge_agent.discovery.sweep import LISTEN_S, Port
 from edge_agent.discovery.verdict import Display, Guess
@@ -58,11 +57,10 @@ def run(args: argparse.Namespace) -> int:
                 raise one
     shown = [(one, stanza_of(one, stable_url(one.url, listed))) for one in found if isinstance(one, Finding)]
     if args.json:
-        print(json.dumps({"ports": [as_json(*one) for one in shown], "errors": _errors(found)}, indent=2))
+        tell(json.dumps({"ports": [as_json(*one) for one in shown], "errors": _errors(found)}, indent=2))
     else:
-        print("\n\n".join("\n".join(lines(*one)) for one in shown))
-        for message in _errors(found):
-            print(message)
+        parts = [*("\n".join(lines(*one)) for one in shown), *_errors(found)]
+        tell("\n\n".join(parts) or "no serial ports")
     outcomes = [one.outcome for one, _ in shown]
     return 0 if Outcome.DECIDED in outcomes and Outcome.AMBIGUOUS not in outcomes else 1
 
@@ -88,13 +86,9 @@ def _errors(found: Sequence[Finding | LinkError]) -> list[str]:
 def wanted_by(args: argparse.Namespace, port: Port) -> Wanted:
     """What the arguments want of a port; each question is told on stderr before it is sent."""
 
-    def tell(spec: DriverSpec) -> None:
+    def announce(spec: DriverSpec) -> None:
         line = shown_line(spec.serial if port.has_line else None)
-        print(
-            f"{port.url}: asking as {spec.name} ({line}): {spec.probe.hex(' ')} {_text(spec.probe)}",
-            file=sys.stderr,
-            flush=True,
-        )
+        note(f"{port.url}: asking as {spec.name} ({line}): {spec.probe.hex(' ')} {shown_bytes(spec.probe)}")
 
     return Wanted(
         listen_s=args.seconds or LISTEN_S,
@@ -102,7 +96,7 @@ def wanted_by(args: argparse.Namespace, port: Port) -> Wanted:
         known=known_by(args.set),
         display=display_by(args.display),
         ask=args.probe,
-        tell=tell,
+        tell=announce,
     )
 
 
@@ -175,7 +169,7 @@ def lines(found: Finding, stanza: Stanza | None) -> Iterator[str]:
     clearest = found.clearest
     if clearest and not found.verdict.strong:
         yield f"  for example {clearest.data[:SAMPLE_BYTES].hex(' ')}"
-        yield f"              {_text(clearest.data[:SAMPLE_BYTES])}"
+        yield f"              {shown_bytes(clearest.data[:SAMPLE_BYTES])}"
     for number, guess in enumerate(found.verdict.guesses, 1):
         yield from _guess_lines(number, guess, strong=guess in found.verdict.strong)
     if stanza:
@@ -190,7 +184,7 @@ def _guess_lines(number: int, guess: Guess, *, strong: bool) -> Iterator[str]:
     yield f"  {number}. {guess.name}  {guess.score.mark} of 100{strength}  {guess.spec.title}"
     yield f"     {shown_line(guess.line)}; {', '.join(guess.score.reasons)}"
     for reading in guess.score.samples:
-        yield f"     {reading.raw.hex(' ')}  {_text(reading.raw)}  {_reading(reading)}"
+        yield f"     {reading.raw.hex(' ')}  {shown_bytes(reading.raw)}  {_reading(reading)}"
     for opened in guess.opens:
         yield f"     open: {opened.name}; {remark(opened)}"
     if guess.alike:
@@ -201,7 +195,3 @@ def _reading(reading: Reading) -> str:
     number = f" {show(reading)} {reading.unit or ''}".rstrip() if reading.weight is not None else ""
     stable = {True: " stable", False: " moving", None: ""}[reading.stable]
     return f"{reading.status.value}{number}{stable}"
-
-
-def _text(data: bytes) -> str:
-    return f'"{display(data.decode("latin-1"), 4 * SAMPLE_BYTES)}"'

@@ -9,14 +9,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from edge_agent.barcodes.display import display
-from edge_agent.cli.answers import answer
+from edge_agent.cli.terminal import answer, note, tell
 from edge_agent.discovery.candidates import PROFILE
 from edge_agent.discovery.identify import LEGIBLE, clearest
 from edge_agent.discovery.learn import Learnt, Profile, learn
@@ -30,6 +28,7 @@ from edge_agent.discovery.recording import (
     from_json,
     parse_line,
     parse_weight,
+    shown_bytes,
     shown_line,
     to_json,
     with_parity_seen,
@@ -61,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
     learnt = learn(weighings, Registry.installed().load(PROFILE), args.unit)
     port = stable_url(port_at(args.port).url, serial_ports()) if args.port else NO_PORT
     if args.json:
-        print(json.dumps(as_json(learnt, port), ensure_ascii=False, indent=2))
+        tell(json.dumps(as_json(learnt, port), indent=2))
     else:
-        print("\n".join(lines(learnt, weighings, port)))
+        tell("\n".join(lines(learnt, weighings, port)))
     return 0 if learnt.profile else 1
 
 
@@ -101,7 +100,7 @@ def _record(args: argparse.Namespace) -> list[Weighing]:
         answer(f"{what}, wait until the display stands still, press Enter.")
         line = line or _line_of(port)
         recording = asyncio.run(listen(port, line, SystemClock(), args.seconds or RECORD_S))
-        print(f"  {len(recording.data)} bytes", file=sys.stderr)
+        note(f"  {len(recording.data)} bytes")
         weighings.append(Weighing(weight, recording))
     return weighings
 
@@ -124,8 +123,10 @@ def _line_of(port: Port) -> SerialSettings:
             device=port.url,
             hint="set the scale to send by itself, or give --line",
         )
-    print(f"  line {shown_line(best.line)}", file=sys.stderr)
-    return best.line or SerialSettings()
+    if best.line is None:
+        return SerialSettings()
+    note(f"  line {shown_line(best.line)}")
+    return best.line
 
 
 def _is_text(recording: Recording) -> bool:
@@ -162,10 +163,10 @@ def lines(learnt: Learnt, weighings: Sequence[Weighing], port: str) -> Iterator[
     """What was learnt, for a person; every byte of the device escaped."""
     profile = learnt.profile
     if profile is None:
-        yield f"not learnt: {display(learnt.why, 4 * SAMPLE_BYTES)}"
+        yield f"not learnt: {learnt.why}"
         for weighing in weighings:
-            sample = weighing.recording.data[-SAMPLE_BYTES:].decode("latin-1")
-            yield f"  {format(weighing.weight, 'f'):>10}  {display(sample, 4 * SAMPLE_BYTES)}"
+            sample = shown_bytes(weighing.recording.data[-SAMPLE_BYTES:])
+            yield f"  {format(weighing.weight, 'f'):>10}  {sample}"
     for number, one in enumerate(learnt.profiles, 1):
         yield f"profile {number} reads every known weight; {', '.join(one.score.reasons[:2])}"
         yield from (f"  {line}" for line in _details(one))
@@ -175,6 +176,5 @@ def lines(learnt: Learnt, weighings: Sequence[Weighing], port: str) -> Iterator[
 
 def _details(profile: Profile) -> Iterator[str]:
     for reading in profile.score.samples:
-        text = display(reading.raw.decode("latin-1"), 4 * SAMPLE_BYTES)
-        yield f"{text}  is  {show(reading)} {reading.unit or ''}".rstrip()
+        yield f"{shown_bytes(reading.raw)}  is  {show(reading)} {reading.unit or ''}".rstrip()
     yield from profile.notes

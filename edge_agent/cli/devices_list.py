@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from edge_agent.barcodes.display import display
+from edge_agent.cli.terminal import tell
 from edge_agent.discovery.ports import is_same_port
 from edge_agent.links.find import SerialPort, serial_ports
 from edge_agent.registry import Registry
@@ -54,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
     here = [shown_port(port, devices) for port in ports]
     meant = [shown_device(kind, device, ports) for kind, device in devices]
     if args.json:
-        print(json.dumps({"ports": here, "devices": meant}, ensure_ascii=False, indent=2))
+        tell(json.dumps({"ports": here, "devices": meant}, indent=2))
     else:
-        print("\n".join(lines(here, meant)))
+        tell("\n".join(lines(here, meant)))
     return 0
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from edge_agent.cli.devices_list import port_line, shown_port
+from edge_agent.cli.terminal import tell
 from edge_agent.links.find import SerialPort, serial_ports
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.sdk.clock import Clock, SystemClock
@@ -22,22 +23,20 @@ MARKS = {"here": " ", "added": "+", "removed": "-"}
 def run(args: argparse.Namespace) -> int:
     """0 after the time, or at Ctrl-C."""
 
-    def tell(change: str, port: SerialPort) -> None:
-        if args.json:
-            print(json.dumps({"change": change, **shown_port(port)}, ensure_ascii=False), flush=True)
-        else:
-            print(f"{MARKS[change]} {port_line(shown_port(port))}", flush=True)
+    def show(change: str, port: SerialPort) -> None:
+        row = shown_port(port)
+        tell(json.dumps({"change": change, **row}) if args.json else f"{MARKS[change]} {port_line(row)}")
 
     try:
-        asyncio.run(_watch(args.seconds, tell))
+        asyncio.run(_watch(args.seconds, show))
     except KeyboardInterrupt:
         return 0
     return 0
 
 
-async def _watch(seconds: int | None, tell: Callable[[str, SerialPort], None]) -> None:
+async def _watch(seconds: int | None, show: Callable[[str, SerialPort], None]) -> None:
     with Hotplug() as hotplug:
-        await watch(serial_ports, hotplug, SystemClock(), seconds, tell)
+        await watch(serial_ports, hotplug, SystemClock(), seconds, show)
 
 
 async def watch(
@@ -45,19 +44,19 @@ async def watch(
     hotplug: Hotplug,
     clock: Clock,
     seconds: int | None,
-    tell: Callable[[str, SerialPort], None],
+    show: Callable[[str, SerialPort], None],
 ) -> None:
-    """Tell the ports that are here, then each change, until the time is up (None: for ever)."""
+    """Show the ports that are here, then each change, until the time is up (None: for ever)."""
     end_s = None if seconds is None else clock.monotonic_s() + seconds
     before = ports()
     for port in before:
-        tell("here", port)
+        show("here", port)
     while end_s is None or clock.monotonic_s() < end_s:
         left_s = LOOK_S if end_s is None else min(LOOK_S, end_s - clock.monotonic_s())
         await hotplug.changed(max(0.0, left_s))
         now = ports()
         for change, port in changes(before, now):
-            tell(change, port)
+            show(change, port)
         before = now
 
 

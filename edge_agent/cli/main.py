@@ -8,12 +8,15 @@ Exit codes: 0 ok, 1 a fault was found, 2 wrong usage or configuration, 3 the age
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 
+from edge_agent.logs import one_line
 from edge_agent.sdk.errors import ConfigError, EdgeError, LinkError
 
 OK, FAULT, USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -38,16 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser(arguments[:1])
     args = parser.parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = args.run
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # Bangla on a Latin terminal is escaped, no error
     try:
-        return run(args)
+        code = run(args)
+        sys.stdout.flush()
     except EdgeError as error:
         _show(error, as_json=getattr(args, "json", False))
         return _code(error)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
+    except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    return code
 
 
 def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
@@ -80,6 +87,6 @@ def _code(error: EdgeError) -> int:
 def _show(error: EdgeError, *, as_json: bool) -> None:
     if as_json:
         shown = {"error": error.message, "code": error.code, "device": error.device, "hint": error.hint}
-        print(json.dumps(shown, ensure_ascii=False), file=sys.stderr)
+        print(json.dumps(shown), file=sys.stderr)
     else:
-        print(f"edge-agent: {error}", file=sys.stderr)
+        print(f"edge-agent: {one_line(str(error))}", file=sys.stderr)

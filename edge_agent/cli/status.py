@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.local.client import ask
+from edge_agent.logs import one_line
 
 DEFAULT_SOCKET = Path("/run/edge-agent/edge-agent.sock")
 HEALTHY_DEVICE = "ready"
@@ -29,9 +30,9 @@ def run(args: argparse.Namespace) -> int:
     """0 when everything is well, 1 when something needs a person, 3 when the agent cannot be reached."""
     status = ask(args.socket, {"op": "status"})
     if args.json:
-        print(json.dumps(status, ensure_ascii=False, indent=2))
+        print(json.dumps(status, indent=2))
     else:
-        print("\n".join(_lines(status)))
+        print("\n".join(map(one_line, _lines(status))))  # a barcode may stand in the prompt
     return 0 if is_healthy(status) else 1
 
 

@@ -32,6 +32,7 @@ from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.prints import PrintState, PrintStep
 from edge_agent.sdk.values import PrintResult, Proof, Reading, Stamp, Status
 
+RAW_BYTES = 256  # of a frame kept as evidence: ten times the longest one of a shipped protocol
 RETRY_HELD_MS = 10_000  # a printer that cannot tell its state is tried again this often while a label is held
 
 PROOF_RANK = {Proof.PRINTED: 3, Proof.CONSUMED: 2, Proof.SENT: 1}
@@ -294,7 +295,7 @@ def _evidence(given: Weighed, scanned_ms: int, zero: str) -> AcceptedWeight:
         stable_by="flag" if settled.by_flag else "window",
         readings=settled.count,
         settle_ms=settled.last.uptime_ms - scanned_ms,
-        raw_hex=reading.raw.hex(),
+        raw_hex=reading.raw[:RAW_BYTES].hex(),
         protocol=given.protocol,
         spread=None if settled.spread is None else format(settled.spread, "f"),
         tare=None if reading.tare is None else format(reading.tare, "f"),

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 NUMERAL = re.compile(rb" *([+-]?) *(\d+(?:\.\d*)?) *")
 NUMERAL_BYTES = 16  # a sign, nine digits, a point, and the blanks before them
-ANY = ord("?")
+ANY, BLANK = ord("?"), ord(" ")
 FILL = b" +-0123456789"
 ENDING = b".0123456789"
 MOST = 80  # per cent of a recording that must say the same: the load may still rock when it begins
@@ -44,6 +44,7 @@ class Columns:
     unit: str = ""
     stable_mark: bytes = b""
     prefix: bytes = b""
+    has_room: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -114,7 +115,8 @@ def _at_rest(known: Known, number: range, decimals: int) -> list[bytes]:
 
 
 def _widened(weighings: Sequence[Known], number: range, decimals: int) -> range:
-    """The widest range that still follows: to the left over what fills, to the right over digits."""
+    """The widest range that still follows: to the left over what fills, to the right over digits, and over
+    the blanks behind a number that begins at its left edge."""
     start, stop = number.start, number.stop
     lines = [line for known in weighings for line in known.lines]
     while start > 0 and all(line[start - 1] in FILL for line in lines):
@@ -125,7 +127,16 @@ def _widened(weighings: Sequence[Known], number: range, decimals: int) -> range:
         if not all(_follows(known, start, stop + 1, decimals) for known in weighings):
             break
         stop += 1
-    return range(start, stop)
+    return range(start, _over_blanks(lines, stop))
+
+
+def _over_blanks(lines: Sequence[bytes], stop: int) -> int:
+    """The end of the blanks from here on, where what follows them always is the same and no digit."""
+    end = stop
+    while end < len(lines[0]) and all(line[end] in b" " for line in lines):
+        end += 1
+    behind = {line[end : end + 1] for line in lines}
+    return end if len(behind) == 1 and not behind & {bytes([sign]) for sign in ENDING} else stop
 
 
 def _drawn(weighings: Sequence[Known], number: range, decimals: int, *, with_prefix: bool) -> Columns:
@@ -137,8 +148,12 @@ def _drawn(weighings: Sequence[Known], number: range, decimals: int, *, with_pre
     picture[unit.start : unit.stop] = b"U" * len(unit)
     mark, place = _stability(weighings, bytes(picture), number, decimals)
     picture[place.start : place.stop] = b"T" * len(place)
+    _loosen(picture, texts)
     prefix = _prefix(lines[0], texts, number) if with_prefix else b""
-    loose = [at for at in range(len(prefix), len(picture)) if picture[at] == ANY and len(texts[at]) == 1]
+    held = [
+        at for at in range(len(prefix), len(picture)) if texts[at] & COLUMN_LETTERS and len(texts[at]) == 1
+    ]
+    loose = [at for at in held if picture[at] == ANY]
     return Columns(
         bytes(picture[len(prefix) :]),
         number,
@@ -146,14 +161,30 @@ def _drawn(weighings: Sequence[Known], number: range, decimals: int, *, with_pre
         lines[0][unit.start : unit.stop].decode("ascii").lower(),
         mark,
         prefix,
+        _has_room(weighings, number),
         tuple(
             f"column {at + 1} always said {chr(lines[0][at])}; a picture cannot insist on it" for at in loose
         ),
     )
 
 
+def _loosen(picture: bytearray, texts: Sequence[set[int]]) -> None:
+    """Blanks before what varies may be filled one day; the one behind the number stays: digits end there."""
+    for at in range(len(picture) - 2, 0, -1):
+        before_varying = picture[at + 1] == ANY and (len(texts[at + 1]) > 1 or texts[at + 1] == {BLANK})
+        if picture[at] == BLANK and before_varying and picture[at - 1] != ord("N"):
+            picture[at] = ANY
+
+
 def _note(at: int, line: bytes) -> str:
     return f"column {at + 1} always said {chr(line[at])}: a picture cannot insist on it"
+
+
+def _has_room(weighings: Sequence[Known], number: range) -> bool:
+    """Whether the heaviest weight left a column of the number free, so that a heavier one would still fit."""
+    line = max(weighings, key=lambda known: known.weight).lines[-1]
+    text = line[number.start : number.stop]
+    return text[:1] in (b" ", b"+", b"0") or text.endswith(b"  ")  # one blank parts it from the unit
 
 
 def _prefix(line: bytes, texts: Sequence[set[int]], number: range) -> bytes:

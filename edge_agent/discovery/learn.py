@@ -24,6 +24,7 @@ from edge_agent.sdk.driver import DriverSpec, Indication, OptionValue, SerialSet
 FORWARD, REVERSED = "forward", "reversed"
 SHARE_WANTED = 60  # per cent of the bytes: what stands between two lines may be another text
 TRIAL_STEPS = (1, 2, 5, 10, 12, 15, 20, 25, 50, 100, 120, 125, 150, 200, 250, 500, 1000, 1250, 1500, 2000)
+NO_ROOM = "a number with more digits does not fit and would be refused: record a heavier weight as well"
 EMPTY = "record the empty pan and at least one known weight"
 
 
@@ -90,14 +91,12 @@ def _unusable(weighings: Sequence[Weighing]) -> str:
 def _profiles(weighings: Sequence[Weighing], spec: DriverSpec, unit: str) -> list[Profile]:
     """The profiles of the first way to cut the bytes that gives any."""
     for cut in cuts([weighing.recording for weighing in weighings]):
-        drawn = [
-            profile for order in (FORWARD, REVERSED) for profile in _of(cut, order, weighings, spec, unit)
-        ]
-        if drawn:
+        drawn = [*_of(cut, FORWARD, weighings, spec, unit), *_of(cut, REVERSED, weighings, spec, unit)]
+        if any(NO_ROOM not in profile.notes for profile in drawn):
             return drawn
         free = _proved(Candidate(spec, _given(spec, cut, {"unit": unit})), weighings, unit)
-        if free:
-            return [free]
+        if free or drawn:
+            return [free] if free else drawn
     return []
 
 
@@ -151,7 +150,9 @@ def _proved(
         if made.share < SHARE_WANTED:
             return None
     worst = min(scores, key=lambda made: made.mark)
-    return Profile(worst, columns.number, columns.notes) if columns else Profile(worst, range(0))
+    if columns is None:
+        return Profile(worst, range(0))
+    return Profile(worst, columns.number, (*columns.notes, *(() if columns.has_room else (NO_ROOM,))))
 
 
 # What is missing
@@ -178,7 +179,9 @@ def _trials(shown: Sequence[Decimal]) -> list[Decimal]:
 
 
 def _tells_apart(trial: Decimal, one: Profile, other: Profile) -> bool:
-    return _reads_otherwise(trial, one, other) and _reads_otherwise(trial, other, one)
+    digits = format(trial, "f").replace(".", "").zfill(max(len(one.number), len(other.number)))
+    lopsided = digits != digits[::-1]  # with zeros in front as well
+    return lopsided and _reads_otherwise(trial, one, other) and _reads_otherwise(trial, other, one)
 
 
 def _reads_otherwise(trial: Decimal, sender: Profile, reader: Profile) -> bool:

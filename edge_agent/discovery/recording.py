@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from edge_agent.barcodes.display import display
 from edge_agent.sdk.checksums import even_parity
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.errors import ConfigError
@@ -22,6 +23,7 @@ CHUNKS_LIMIT = 4096  # a byte each at worst
 WEIGHINGS_LIMIT = 16  # nobody puts more known weights on a pan
 FILE_LIMIT = 4 << 20  # sixteen full weighings, a byte in each chunk, take half of it
 TIME_LIMIT_MS = 3_600_000  # an hour; nothing is listened to for longer
+SHOWN_CHARACTERS = 256  # a recording is shown by its first lines
 PARITY_PROOF_BYTES = 16  # by chance so many bytes agree with a parity once in 65,536 times
 WEIGHT = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
@@ -98,6 +100,12 @@ def with_parity_seen(recording: Recording) -> Recording:
 def shown_line(line: SerialSettings | None) -> str:
     """The settings as people write them: 9600 7E1."""
     return f"{line.baud} {line.bits}{line.parity}{line.stop}" if line else "no line settings"
+
+
+def shown_bytes(data: bytes) -> str:
+    """The bytes as text in quotes, all that is no printable ASCII escaped."""
+    text = display(data.decode("latin-1"), SHOWN_CHARACTERS)
+    return f'"{text.encode("ascii", "backslashreplace").decode("ascii")}"'
 
 
 def parse_line(text: str) -> SerialSettings:

@@ -164,7 +164,8 @@ def _merged(guesses: list[Guess]) -> tuple[Guess, ...]:
 
 def _are_alike(one: Guess, other: Guess) -> bool:
     """Whether they say the same of everything, and would of all that differs a little."""
-    return one.spec is other.spec and one.score.shown == other.score.shown and _never_disagree(one, other)
+    same = one.spec is other.spec and one.score.shown == other.score.shown
+    return same and bool(one.score.numbers) and _never_disagree(one, other)
 
 
 def _never_disagree(one: Guess, other: Guess) -> bool:

@@ -22,6 +22,7 @@ from edge_agent.ledger.prints import PrintStep
 from edge_agent.ledger.reserve import Reserve
 from edge_agent.ledger.store import Opened, open_ledger
 from edge_agent.ledger.worker import LedgerWorker
+from edge_agent.sdk.errors import DeviceError
 
 DAY_MS = 86_400_000
 
@@ -70,8 +71,13 @@ class Ledger:
         Raises DeviceError ledger.unusable.
         """
         limits = limits or Limits()
-        opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
         reserve = Reserve(path.with_name(path.name + ".reserve"), limits.reserve_mib)
+        try:
+            opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
+        except DeviceError:  # a disk without one free page cannot even open it
+            if not reserve.release():
+                raise
+            opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
         reserve.fill()
         ledger = cls(opened, boot, reserve, limits)
         if opened.salvaged:

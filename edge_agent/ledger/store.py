@@ -20,6 +20,7 @@ from pathlib import Path
 from edge_agent.sdk.errors import DeviceError
 
 PAGE_BYTES = 1024  # one event fills a third of it; measured: 30 % fewer bytes written than with 4 KiB
+CACHE_KIB = 256  # the ledger is written at its end and read once; a larger cache is only memory
 CHECKPOINT_PAGES = 100  # small enough that the WAL stays at about 100 KiB
 SALVAGE_LIMIT = 100_000  # rows looked for in a damaged file; more than a month of a busy booth
 SET_ASIDE_KEPT = 3  # damaged files kept for a person to look at; each may be as large as the quota
@@ -62,6 +63,7 @@ def _connect(path: Path, synchronous: str, quota_mib: int) -> sqlite3.Connection
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         connection.execute("PRAGMA busy_timeout=5000")
         connection.execute(f"PRAGMA max_page_count={quota_mib * 1024 * 1024 // PAGE_BYTES}")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()

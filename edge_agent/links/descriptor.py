@@ -16,8 +16,8 @@ import select
 from edge_agent.sdk.errors import LinkError
 
 WAITING_LIMIT = (
-    64 * 1024
-)  # what one read may give; a tty holds 4 KiB, so this bridges a loop that stood still
+    16 * 1024
+)  # what one read may give: four times what a tty holds; what it decodes to is in memory at one time
 WRITE_CHUNK = 64 * 1024  # for each turn of the loop: a large page must not keep the other devices waiting
 DISCARD_READS = 16  # 1 MiB, more than kernel buffers hold: a device that floods cannot keep us discarding
 CLOSED = -1

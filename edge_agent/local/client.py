@@ -5,8 +5,10 @@ Owns: asking and watching. Must not know: what the answers mean.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,49 +21,67 @@ ANSWER_BYTES = 4 << 20  # the largest answer (a whole status) is some kilobytes
 
 def ask(path: Path, request: dict[str, Any]) -> Any:
     """One operation. Raises LinkError local.unreachable, or CommandError with the server's refusal."""
-    with _connect(path) as connection:
+    with _connected(path) as connection:
         connection.sendall(json.dumps(request).encode() + b"\n")
-        answer = json.loads(_read_line(connection))
+        answer = _object(_read_line(connection))
     if not answer.get("ok"):
         raise CommandError(
             str(answer.get("code", "local.refused")),
             str(answer.get("error", "refused")),
             hint=str(answer.get("hint", "")),
         )
-    return answer["result"]
+    return answer.get("result")
 
 
 def watch(path: Path) -> Iterator[dict[str, Any]]:
     """What happens, line by line, until the agent stops. Raises LinkError local.unreachable."""
-    with _connect(path) as connection:
+    with _connected(path) as connection:
         connection.settimeout(None)
         connection.sendall(b'{"op":"watch"}\n')
         with connection.makefile("rb") as lines:
-            for line in lines:
-                yield json.loads(line)
+            while line := lines.readline(ANSWER_BYTES):
+                yield _object(line)
 
 
-def _connect(path: Path) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(ANSWER_S)
-    try:
-        connection.connect(str(path))
-    except OSError as error:
-        connection.close()
-        hint = "is edge-agent running? systemctl status edge-agent"
-        if isinstance(error, PermissionError):
-            hint = "your user must be in the group edge-agent, or use sudo"
-        raise LinkError(
-            "local.unreachable", f"cannot reach the agent at {path}: {error.strerror}", hint=hint
-        ) from error
-    return connection
+@contextlib.contextmanager
+def _connected(path: Path) -> Iterator[socket.socket]:
+    """A connection; whatever goes wrong with it is one LinkError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_S)
+        try:
+            connection.connect(str(path))
+            yield connection
+        except OSError as error:
+            raise LinkError(
+                "local.unreachable",
+                f"cannot reach the agent at {path}: {error.strerror or error}",
+                hint=_hint(error),
+            ) from error
+
+
+def _hint(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "your user must be in the group edge-agent, or use sudo"
+    return "is edge-agent running? systemctl status edge-agent"
 
 
 def _read_line(connection: socket.socket) -> bytes:
     held = bytearray()
+    ends = time.monotonic() + ANSWER_S
     while not held.endswith(b"\n"):
+        connection.settimeout(max(0.01, ends - time.monotonic()))
         chunk = connection.recv(65536)
         if not chunk or len(held) > ANSWER_BYTES:
             raise LinkError("local.unreachable", "the agent closed the connection")
         held += chunk
     return bytes(held)
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise LinkError("local.unreachable", "what answers on this socket is not the agent")
+    return answer

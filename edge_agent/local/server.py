@@ -10,7 +10,6 @@ the oldest lines and is told how many.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -28,6 +27,8 @@ LINE_BYTES = 64 * 1024  # a request is a short object
 CLIENTS = 16  # a technician's shell, a page, a monitor; more is a mistake or an attack
 ANSWER_S = 60.0  # the longest operation (a label on a slow printer)
 WATCH_LINES = 256  # held for a watcher that reads slowly
+IDLE_S = 300.0  # a client that asks nothing, or reads nothing, for so long has forgotten us; a place is free
+LINGER_S = 1.0  # what a client has not read by then it never reads
 SOCKET_MODE = 0o660
 
 Request = Mapping[str, JsonValue]
@@ -52,13 +53,14 @@ class LocalServer:
         """Listen. Raises ConfigError where the socket cannot be made."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.unlink(missing_ok=True)
+            if self._path.is_socket():
+                self._path.unlink()  # left over by a kill: the state directory's lock says who runs
             self._server = await asyncio.start_unix_server(self._accept, self._path, limit=LINE_BYTES)
             os.chmod(self._path, SOCKET_MODE)  # noqa: PTH101 - a socket, at its own path
         except OSError as error:
             raise ConfigError(
                 "local.socket",
-                f"cannot listen on {self._path}: {error.strerror}",
+                f"cannot listen on {self._path}: {error.strerror or error}",
                 hint="check local.socket in the configuration",
             ) from error
 
@@ -87,6 +89,7 @@ class LocalServer:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None or len(self._clients) >= CLIENTS:
+            writer.write(_line(_refusal(CommandError("local.busy", "too many programs ask at once"))))
             writer.close()
             return
         self._clients.add(task)
@@ -95,15 +98,14 @@ class LocalServer:
         except (ConnectionError, TimeoutError, asyncio.CancelledError):
             log.debug("a local client went away")
         finally:
+            await _let_go(writer)
             self._clients.discard(task)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
-                line = await reader.readuntil(b"\n")
+                async with asyncio.timeout(IDLE_S):
+                    line = await reader.readuntil(b"\n")
             except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 return
             request = _parse(line)
@@ -114,7 +116,7 @@ class LocalServer:
                 return
             else:
                 writer.write(_line(await self._answer(request)))
-            await writer.drain()
+            await _taken(writer)
 
     async def _answer(self, request: Request) -> Request:
         operation = self._operations.get(str(request.get("op")))
@@ -138,10 +140,11 @@ class LocalServer:
         try:
             while not gone.done():
                 writer.write(await watcher.take(gone))
-                await writer.drain()
+                await _taken(writer)
         finally:
             self._watchers.discard(watcher)
             gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
 
 
 class _Watcher:
@@ -163,8 +166,11 @@ class _Watcher:
         """Everything that waits; empty when the client is gone first."""
         waiting = asyncio.ensure_future(self._some.wait())
         both: set[asyncio.Future[Any]] = {waiting, gone}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
         self._some.clear()
         lost = _line({"news": "lost", "lines": self._lost}) if self._lost else b""
         self._lost = 0
@@ -188,4 +194,24 @@ def _refusal(error: EdgeError) -> Request:
 
 
 def _line(value: Request) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    """One JSON object on one line; a lone surrogate becomes its own JSON escape."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+async def _taken(writer: asyncio.StreamWriter) -> None:
+    """Wait until the client has read most of what it was sent. Raises TimeoutError when it does not."""
+    async with asyncio.timeout(IDLE_S):
+        await writer.drain()
+
+
+async def _let_go(writer: asyncio.StreamWriter) -> None:
+    """Close in order, or at once where the client does not read."""
+    writer.close()
+    try:
+        async with asyncio.timeout(LINGER_S):
+            await writer.wait_closed()
+    except TimeoutError:
+        writer.transport.abort()
+    except OSError:
+        return  # it is gone already

@@ -3,7 +3,8 @@
 Owns: paho (its only importer), CONNECT to DISCONNECT. Must not know: payloads, the ledger, when to try again.
 
 A client that is thrown away cannot send ghosts of its own queue: the ledger is the queue. Only `connect`
-(name look-up, TCP, TLS) runs in a thread; see docs/decisions/0003-threads.md.
+(name look-up, TCP, TLS) runs in a thread; see docs/decisions/0003-threads.md. A broker that breaks the
+protocol makes paho raise almost anything: it is left.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+import struct
+from collections.abc import Iterator
+from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt import MQTTException
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.sdk.errors import LinkError
+from edge_agent.uplink.broker import Broker, Handler, Inbound, Up
+from edge_agent.uplink.dialling import Dialling
 
 log = logging.getLogger(__name__)
 
@@ -31,51 +35,20 @@ SESSION_EXPIRY_S = 3600  # only shortens command delay; correctness does not nee
 RECEIVE_MAXIMUM = 16  # commands that may be under way to us at once
 WILL_DELAY_S = 10  # a short dip of the link is no outage
 TCP_USER_TIMEOUT_MS = 30_000  # unacknowledged data on a dead link
+PACKET_BYTES = 128 * 1024  # the largest packet we take: twice the largest payload that is read
+ENVELOPE_BYTES = 16  # of a PUBLISH beside topic and payload
 
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where to connect and how."""
-
-    host: str
-    port: int
-    client_id: str
-    will_topic: str
-    will_payload: bytes
-    subscriptions: tuple[str, ...]
-    protocol: str = "auto"
-    keepalive_s: int = 30
-    username: str = ""
-    password: str = field(default="", repr=False)
-    tls: ssl.SSLContext | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Up:
-    """Connected and subscribed. `window` is the broker's Receive Maximum, `packet_bytes` its size limit."""
-
-    window: int
-    packet_bytes: int
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """A message from the broker; `done` must be called when it needs no redelivery."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    done: Callable[[], None]
-
-
-class Handler(Protocol):
-    """Who hears of the session. Called on the loop; must not block or raise."""
-
-    def went_up(self, up: Up) -> None: ...
-    def went_down(self, reason: str) -> None: ...
-    def acknowledged(self, mid: int, reason: int) -> None: ...
-    def arrived(self, message: Inbound) -> None: ...
+# What paho 2.2 raises on bytes that are no MQTT, found by feeding it such.
+BROKEN_PROTOCOL = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+    MQTTException,
+    struct.error,
+)
 
 
 class Connection:
@@ -93,9 +66,10 @@ class Connection:
         self._adopted: socket.socket | None = None
         self._misc: asyncio.TimerHandle | None = None
         self._flushing = False
-        self._connecting: asyncio.Future[None] | None = None
+        self._dialling: Dialling | None = None
         self._limits = (65535, 268_435_455)
         self.up = False
+        self.answered = False
         self.refused_version = False
         self._client = self._make_client()
 
@@ -110,6 +84,7 @@ class Connection:
             reconnect_on_failure=False,
         )
         client.suppress_exceptions = True
+        client.enable_logger(log)
         client.connect_timeout = self._patience_s
         client.max_inflight_messages_set(0)  # the publisher owns the window
         client.on_connect = self._on_connect
@@ -127,24 +102,27 @@ class Connection:
         if broker.username:
             client.username_pw_set(broker.username, broker.password or None)
         if broker.tls is not None:
+            broker.tls.sslsocket_class = _TidySocket
             client.tls_set_context(broker.tls)
         return client
 
     async def open(self) -> None:
         """Connect and subscribe. Raises LinkError with the reason."""
-        self._connecting = self._loop.run_in_executor(None, self._connect)
+        self._dialling = Dialling(self._connect, self._hang_up)
         try:
-            await asyncio.shield(self._connecting)
+            await self._dialling.connected()
+            self._adopt()
         except TimeoutError as error:
             raise LinkError("uplink.silent", "no way to the broker", device="uplink") from error
-        except (OSError, ssl.SSLError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise LinkError("uplink.unreachable", _plain(error), device="uplink") from error
-        self._adopt()
         try:
             async with asyncio.timeout(self._patience_s):
                 up = await self._ready
         except TimeoutError:
             raise LinkError("uplink.silent", "the broker does not answer", device="uplink") from None
+        if self._lost.done():  # in the same moment
+            raise LinkError("uplink.refused", "the connection closed at once", device="uplink")
         self.up = True
         self._handler.went_up(up)
 
@@ -154,6 +132,7 @@ class Connection:
             properties = _properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
             properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            properties.MaximumPacketSize = PACKET_BYTES
             self._client.connect(
                 broker.host, broker.port, broker.keepalive_s, clean_start=False, properties=properties
             )
@@ -172,6 +151,9 @@ class Connection:
         self._tick()
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
+        """Raises LinkError for a message that the broker would close the connection over."""
+        if len(topic) + len(payload) + ENVELOPE_BYTES > self._limits[1]:
+            raise LinkError("uplink.too_large", f"{len(payload)} bytes are more than the broker takes")
         return self._client.publish(topic, payload, qos, retain).mid
 
     async def wait_lost(self) -> int:
@@ -205,13 +187,15 @@ class Connection:
         if self._misc is not None:
             self._misc.cancel()
         self._release()
-        self._client.on_disconnect = None
-        if self._connecting is not None and not self._connecting.done():
-            await asyncio.wait({self._connecting}, timeout=2 * self._patience_s)
+        self._client.on_disconnect = self._client.on_socket_close = None
+        if self._dialling is None or not self._dialling.abandon():
+            self._hang_up()
+        self.lose("closed")
+
+    def _hang_up(self) -> None:
         sock = self._client.socket()
         if sock is not None:
             sock.close()
-        self.lose("closed")
 
     @property
     def _watched(self) -> bool:
@@ -224,8 +208,18 @@ class Connection:
             self._loop.remove_writer(self._adopted)
             self._adopted = None
 
+    @contextlib.contextmanager
+    def _paho(self) -> Iterator[None]:
+        """Around paho's own work on what the broker sent."""
+        try:
+            yield
+        except BROKEN_PROTOCOL as error:
+            self._release()
+            self.lose(f"the broker breaks the protocol ({type(error).__name__})")
+
     def _tick(self) -> None:
-        self._client.loop_misc()
+        with self._paho():
+            self._client.loop_misc()
         pause = min(5.0, self._broker.keepalive_s / 4)
         self._misc = self._loop.call_later(pause, self._tick)
 
@@ -233,7 +227,8 @@ class Connection:
         if self._adopted is None:
             return
         sock = self._adopted
-        self._client.loop_read()
+        with self._paho():
+            self._client.loop_read()
         if self._watched and _decrypted_bytes(sock):
             self._loop.call_soon(
                 self._read
@@ -244,7 +239,8 @@ class Connection:
         sock = self._adopted
         if sock is None:
             return
-        self._client.loop_write()
+        with self._paho():
+            self._client.loop_write()
         if not self._watched:
             return
         if self._client.want_write():
@@ -258,12 +254,14 @@ class Connection:
             self._loop.call_soon(self._flush)
 
     def _on_socket_close(self, *_: Any) -> None:
+        """The reason comes in `_on_disconnect`, at once after this; if none comes, it just closed."""
         self._release()
-        self.lose("connection closed")
+        self._loop.call_soon(self.lose, "connection closed")
 
     def _on_connect(
         self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, properties: Properties | None
     ) -> None:
+        self.answered = True
         if reason.is_failure:
             self.refused_version = reason.value in {0x84, 0x01}
             self.lose(f"refused by the broker: {reason}", reason.value)
@@ -294,6 +292,17 @@ class Connection:
             message.topic, bytes(message.payload), message.retain, lambda: _acknowledge(client, mid, qos)
         )
         self._handler.arrived(inbound)
+
+
+class _TidySocket(ssl.SSLSocket):
+    """Closed if the handshake fails: paho would leave that to the garbage collector, try after try."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (OSError, ValueError):
+            self.close()
+            raise
 
 
 def _acknowledge(client: mqtt.Client, mid: int, qos: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -66,6 +67,14 @@ class CommandMessage(_Inbound):
         return int(moment.timestamp() * 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A command that is not even looked at: its id where it could be read, and why."""
+
+    id: str
+    error: CommandError
+
+
 def utc_text(utc_ms: int) -> str:
     """RFC 3339 with milliseconds; a clock outside the calendar is cut to its nearest end."""
     moment = EPOCH_START + timedelta(milliseconds=min(max(utc_ms, 0), UTC_MS_LIMIT))
@@ -104,8 +113,8 @@ def batches(events: Sequence[StoredEvent], booth: str, limit: int = BATCH_BYTES)
 
 
 def compact(value: Mapping[str, JsonValue]) -> bytes:
-    """A JSON object as it goes onto the wire."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """A JSON object as it goes onto the wire. A lone surrogate becomes its own JSON escape."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def read_ack(payload: bytes) -> AckMessage:

@@ -21,6 +21,7 @@ from edge_agent.ledger.ledger import Ledger
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import LinkError
+from edge_agent.uplink.marks import Marks
 from edge_agent.uplink.messages import BATCH_BYTES, BATCH_EVENTS, batches, compact, event_text
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,9 @@ log = logging.getLogger(__name__)
 READ_EVENTS = 8 * BATCH_EVENTS  # one read of the ledger fills this many messages; about 100 KiB of memory
 PUBACK_TIMEOUT_S = 20.0  # a broker that took a message and says nothing
 CENTRAL_ACK_TIMEOUT_S = 30.0  # contract: no acknowledgement within 30 s of PUBACK, then again
-MARK_EVENTS = 500  # acknowledgements are written in batches: flash wears by writes
-MARK_AFTER_S = 0.5  # and at the latest after this, so that a restart repeats little
+ESCAPED = 6  # bytes that one character may take in JSON
+SUBJECT_KEPT = 32  # characters of the subject of an event that the broker cannot carry: an item's number
+ENVELOPE_BYTES = 512  # of a CloudEvent beside data and subject
 PAUSE_AFTER_REFUSAL_S = 30.0  # broker quota or implementation error: the rows stay, try again
 
 NO_SUBSCRIBERS = 0x10
@@ -98,14 +100,11 @@ class Publisher:
         self._cursor = ledger.acked
         self._delivered = ledger.acked
         self._acked = ledger.acked
-        self._marked = ledger.acked
         self._delivered_at = 0.0
         self._sent: dict[int, _Sent] = {}
         self._wake = asyncio.Event()
         self._paused_until = 0.0
-        self._rejections: list[Rejection] = []
-        self._mark_timer: asyncio.TimerHandle | None = None
-        self._marking: asyncio.Task[None] | None = None
+        self._marks = Marks(ledger)
         self.health = Health()
 
     @property
@@ -162,8 +161,9 @@ class Publisher:
             self._refused(reason)
             return True
         self.health.forbidden = False
+        if self._delivered == self._acked:  # the oldest that waits for the centre counts, not the newest
+            self._delivered_at = self._clock.monotonic_s()
         self._delivered = max(self._delivered, self._all_delivered(sent.last))
-        self._delivered_at = self._clock.monotonic_s()
         if not self._central:
             self._stored_upto(self._delivered)
         self._wake.set()
@@ -178,19 +178,21 @@ class Publisher:
             self.health.trouble.add("ack_beyond_end")
             log.error("the centre acknowledges %d, but only %d events exist", upto, self._ledger.last)
             upto = self._ledger.last
-        fresh = [r for r in rejected if self._acked < r.seq <= self._ledger.last]
+        fresh = self._marks.reject([r for r in rejected if self._acked < r.seq <= self._ledger.last])
         if fresh:
-            self._rejections += fresh
             self.health.rejected += len(fresh)
             log.error("the centre refuses %d events, first %d: %s", len(fresh), fresh[0].seq, fresh[0].code)
         self._stored_upto(upto)
 
     def resend(self) -> None:
         """The centre has come back: what it has not acknowledged may never have reached it."""
-        if self._acked < self._cursor and self.health.connected:
-            self.health.resent += self._cursor - self._acked
-            self._rewind()
-            self._wake.set()
+        if not self.health.connected:
+            return
+        if self.health.no_consumer:
+            self._paused_until = 0.0  # this is what the pause was waiting for
+        self.health.resent += self._cursor - self._acked
+        self._rewind()
+        self._wake.set()
 
     def check(self) -> None:
         """Look at the timers; called every few seconds while something is under way."""
@@ -208,13 +210,7 @@ class Publisher:
 
     async def close(self) -> None:
         """Write the last mark."""
-        if self._mark_timer is not None:
-            self._mark_timer.cancel()
-            self._mark_timer = None
-        if self._marking is not None:
-            await self._marking
-        if self._acked > self._marked or self._rejections:
-            await self._mark()
+        await self._marks.close()
 
     def _may_send(self) -> bool:
         return (
@@ -231,25 +227,23 @@ class Publisher:
                 return
             try:
                 mid = self._wire.publish(self._topic, payload)
-            except LinkError:
+            except LinkError:  # gone meanwhile; or larger than the smallest broker takes
+                self._paused_until = self._clock.monotonic_s() + PAUSE_AFTER_REFUSAL_S
                 return
             self._cursor = last
             self._sent[mid] = _Sent(last, self._clock.monotonic_s())
 
     def _too_large(self, event: StoredEvent) -> bool:
-        return (
-            len(event.data) * 4 > self._limit and len(event_text(event, self._booth).encode()) > self._limit
-        )
+        longest = ESCAPED * (len(event.data) + len(event.subject)) + ENVELOPE_BYTES
+        return longest > self._limit and len(event_text(event, self._booth).encode()) + 2 > self._limit
 
     def _withheld(self, event: StoredEvent) -> StoredEvent:
         """In place of an event that the broker cannot carry: the numbering stays gapless, it is kept here."""
         self.health.trouble.add("event_too_large")
-        rejection = Rejection(event.seq, "too_large_for_broker")
-        if rejection not in self._rejections:
-            self._rejections.append(rejection)
+        if self._marks.reject([Rejection(event.seq, "too_large_for_broker")]):
             log.error("event %d is larger than the broker takes; kept as a dead letter", event.seq)
         body = compact({"reason": "too_large_for_broker", "type": event.type}).decode()
-        return replace(event, type="event.withheld", data=body)
+        return replace(event, type="event.withheld", subject=event.subject[:SUBJECT_KEPT], data=body)
 
     def _all_delivered(self, last: int) -> int:
         """The highest event below which nothing is on the wire any more."""
@@ -271,27 +265,11 @@ class Publisher:
         self._cursor = self._delivered = self._acked
 
     def _stored_upto(self, upto: int) -> None:
-        if upto <= self._acked and not self._rejections:
+        if upto <= self._acked and not self._marks.has_rejections:
             return
         self._acked = max(self._acked, upto)
         self._cursor = max(self._cursor, self._acked)
         self._delivered = max(self._delivered, self._acked)
         self._delivered_at = self._clock.monotonic_s()
         self._on_acknowledged(self._acked)
-        if self._acked - self._marked >= MARK_EVENTS or self._rejections:
-            self._start_marking()
-        elif self._mark_timer is None:
-            self._mark_timer = asyncio.get_running_loop().call_later(MARK_AFTER_S, self._start_marking)
-
-    def _start_marking(self) -> None:
-        if self._mark_timer is not None:
-            self._mark_timer.cancel()
-            self._mark_timer = None
-        if self._marking is None or self._marking.done():
-            self._marking = asyncio.get_running_loop().create_task(self._mark())
-
-    async def _mark(self) -> None:
-        upto, rejected = self._acked, self._rejections
-        self._rejections = []
-        await self._ledger.acknowledge(upto, rejected)
-        self._marked = upto
+        self._marks.reach(self._acked)

@@ -19,18 +19,17 @@ from edge_agent.events.model import JsonValue, StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import CommandError, LinkError
-from edge_agent.uplink.connection import Broker, Inbound, Up
-from edge_agent.uplink.messages import CommandMessage, compact, read_ack, read_command
+from edge_agent.uplink.broker import Broker, Inbound, Up
+from edge_agent.uplink.messages import CommandMessage, Refused, compact, read_ack, read_command
 from edge_agent.uplink.publisher import Health, Publisher
 from edge_agent.uplink.session import Session
 from edge_agent.uplink.topics import Topics
 
 log = logging.getLogger(__name__)
 
-CHECK_BUSY_S = 2.0  # look at the timers this often while something is unacknowledged
-CHECK_IDLE_S = 15.0  # and this often otherwise: an idle booth sleeps
+CHECK_S = 2.0  # look at the timers this often while something is unacknowledged; an idle booth sleeps
 CENTRAL_BACK_S = 2.0  # nine thousand booths must not answer a restarted centre in the same instant
-COMMANDS_WAITING = 16  # the broker holds back more (Receive Maximum)
+COMMANDS_WAITING = 8  # half of our Receive Maximum: the other half stays free for acknowledgements
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,12 @@ class Uplink:
             central=central,
             on_acknowledged=lambda _: reach("event.acknowledged"),
         )
-        self.commands: asyncio.Queue[tuple[CommandMessage | CommandError, Callable[[], None]]] = (
-            asyncio.Queue(maxsize=COMMANDS_WAITING)
+        self.commands: asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]] = asyncio.Queue(
+            maxsize=COMMANDS_WAITING
         )
         self._loop = asyncio.get_running_loop()
         self._status = ""
+        self._busy = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - spreads answers, guards nothing
 
     @property
@@ -103,6 +103,7 @@ class Uplink:
     def stored(self, events: Sequence[StoredEvent]) -> None:
         """Events that are on disk now."""
         self._publisher.offer(events)
+        self._busy.set()
         reach("event.published")
 
     def devices_changed(self) -> None:
@@ -127,6 +128,7 @@ class Uplink:
         log.info("connected to the broker (MQTT %s)", "5" if up.version == 5 else "3.1.1")
         self._status = ""
         self._publisher.went_up(up.window, up.packet_bytes)
+        self._busy.set()
         self._loop.call_soon(self._refresh)
         self._loop.call_soon(self.devices_changed)
 
@@ -171,28 +173,36 @@ class Uplink:
 
     def _command(self, message: Inbound) -> None:
         try:
-            command: CommandMessage | CommandError = read_command(message.payload)
-            if message.retained:
-                command = CommandError("command.retained", "a retained command is never executed")
+            command: CommandMessage | Refused = read_command(message.payload)
         except CommandError as error:
-            command = error
-        try:
+            command = Refused("", error)
+        if message.retained:
+            command = Refused(
+                command.id, CommandError("command.retained", "a retained command is never executed")
+            )
+        if not self.commands.full():
             self.commands.put_nowait((command, message.done))
-        except asyncio.QueueFull:
-            log.warning("too many commands wait; the broker keeps this one")
+            return
+        log.warning("too many commands wait; one is refused")
+        busy = {"state": "rejected", "reason": "command.busy", "code": "command.busy"}
+        self.respond({"id": command.id, **busy})
+        message.done()  # kept back, it would take up our Receive Maximum and acknowledgements with it
 
     async def _watch(self) -> None:
         while True:
-            busy = self.health.connected and self._publisher.busy
-            await self._clock.sleep(CHECK_BUSY_S if busy else CHECK_IDLE_S)
+            await self._busy.wait()
+            await self._clock.sleep(CHECK_S)
             self._publisher.check()
+            if not (self.health.connected and self._publisher.busy):
+                self._busy.clear()
 
     def _refresh(self) -> None:
         """Tell the state when it has changed."""
         status = self.status
         if self.health.connected and status != self._status:
             self._status = status
-            self._tell_state(status, "" if status == "online" else "unproven")
+            why = "forbidden" if self.health.forbidden else "unproven"
+            self._tell_state(status, "" if status == "online" else why)
 
     def _tell_state(self, status: str, reason: str) -> None:
         state: dict[str, JsonValue] = {"status": status, "reason": reason, **self._presence.snapshot()}

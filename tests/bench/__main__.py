@@ -7,14 +7,17 @@ Must not know: how a lane measures.
 from __future__ import annotations
 
 import argparse
+import math
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_agent.sdk.errors import EdgeError
 from tests.bench import lane_booth, lane_disk, lane_lines, lane_pure, machine, report
-from tests.bench.figures import Figure, Verdict
+from tests.bench.figures import Figure, Hold, Verdict
 from tests.bench.workbench import ROOT, Effort, compile_as_installed
 
 LANES: dict[str, Callable[[Effort], list[Figure]]] = {
@@ -45,7 +48,7 @@ def main() -> int:
         for name in args.only or LANES:
             begin = time.monotonic()
             print(f"{name} …", end="", file=sys.stderr, flush=True)
-            figures += LANES[name](effort)
+            figures += _measured(name, effort)
             print(f" {time.monotonic() - begin:.0f} s", file=sys.stderr)
     print(report.as_json(figures, words) if args.json else f"{words}\n\n{report.table(figures)}")
     for figure in figures:
@@ -54,6 +57,14 @@ def main() -> int:
     if args.write:
         PAGE.write_text(report.page(figures, words), encoding="utf-8")
     return int(any(figure.verdict is Verdict.OVER for figure in figures))
+
+
+def _measured(name: str, effort: Effort) -> list[Figure]:
+    """The lane's figures; a lane that cannot be run is a broken promise, and the others still run."""
+    try:
+        return LANES[name](effort)
+    except (OSError, EdgeError, subprocess.SubprocessError) as error:
+        return [Figure(name, "could not be measured", math.nan, "", hold=Hold(0), note=str(error)[-300:])]
 
 
 def _arguments() -> argparse.Namespace:

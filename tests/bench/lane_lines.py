@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 def latency(effort: Effort) -> list[Figure]:
     """Line on the terminal to subscriber, at a clerk's pace."""
-    lines = int(effort.seconds(15) * RATE)
+    lines = int(effort.seconds(10) * RATE)
 
     def one(command: Command) -> tuple[float, float]:
         with workbench(effort, command) as bench:

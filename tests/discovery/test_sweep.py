@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.discovery.identify import Finding, Outcome, Wanted, identify
-from edge_agent.discovery.recording import with_parity_seen
+from edge_agent.discovery.recording import BYTES_LIMIT, with_parity_seen
 from edge_agent.discovery.sweep import (
-    BYTES_LIMIT,
     ENOUGH_BYTES,
     FASTEST,
     LISTEN_LIMIT_S,

@@ -14,7 +14,7 @@ from edge_agent.discovery.recording import Chunk, Recording
 from edge_agent.discovery.verdict import Display, Verdict, judge
 from edge_agent.sdk.driver import DriverSpec, Kind, Options
 from edge_agent.sdk.errors import ProtocolError
-from edge_agent.sdk.values import Reading, ScanText
+from edge_agent.sdk.values import Reading
 from tests.discovery.stand import catalogue, frames_of, heard, speakers
 
 SPECS = list(catalogue().values())
@@ -168,6 +168,12 @@ def test_dialects_that_never_disagree_are_one_guess() -> None:
     assert "st_gs (and18)" in guess.alike
 
 
+def test_dialects_are_not_one_guess_before_a_number_was_heard() -> None:
+    verdict = verdict_on(*[b"OL,GS,+       \r\n"] * 9)
+    assert len(verdict.strong) > 1
+    assert not any(guess.alike for guess in verdict.strong)
+
+
 def test_a_line_that_any_scale_may_print_proves_no_protocol() -> None:
     verdict = verdict_on(*[b"WGross   0.010 lb\r\n", b"SNWNet    -0.915 lb\r\n"] * 5)
     assert verdict.strong == ()
@@ -187,7 +193,7 @@ SCANNED = [
 
 @pytest.mark.parametrize("text", SCANNED)
 def test_a_scanner_is_no_scale(text: str) -> None:
-    frame = LineScannerDevice(Options(LINE.options)).encode(ScanText(text))
+    frame = LineScannerDevice(Options(LINE.options)).encode(text)
     assert verdict_on(*[frame] * 10, start_ms=300).strong == ()
 
 

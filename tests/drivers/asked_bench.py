@@ -21,6 +21,7 @@ from edge_agent.sdk.values import Reading
 from simulators.loopback import LoopbackEndpoint
 from simulators.scale import ScaleSim
 from simulators.scale_physics import ScalePhysics
+from simulators.wire import Wire
 from tests.drivers.rig import SinkLog
 
 REST_S = 2.0  # a load has come to rest and has been told
@@ -91,9 +92,9 @@ class Bench:
         self.sink = SinkLog()
         self.endpoint = LoopbackEndpoint()
         physics = ScalePhysics(noise=0.0, settle_s=0.05)
-        self.scale = ScaleSim(
-            case.spec, {**case.settings, **other_settings}, self.endpoint, physics, self.clock
-        )
+        self.wire = Wire(self.endpoint, clock=self.clock)
+        settings = {**case.settings, **other_settings}
+        self.scale = ScaleSim(case.spec, settings, self.wire, physics, self.clock)
         self.scale.put(Decimal(load))
         self.task: asyncio.Task[None]
         self.driver: ScaleDriver
@@ -101,6 +102,11 @@ class Bench:
 
     async def open(self) -> None:
         await self.endpoint.plug()
+        await self.reopen()
+
+    async def reopen(self) -> None:
+        """The supervisor's part: a fresh driver on the port opened anew."""
+        self.endpoint.hang_up()
         options = Options(self._case.spec.options, self._case.settings)
         context = Context("device", self.endpoint.host(), self.clock, self.sink, options)
         assert self._case.spec.build is not None

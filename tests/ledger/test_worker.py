@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from edge_agent.events.model import EventDraft
+from edge_agent.events.model import EventDraft, StoredEvent
+from edge_agent.ledger import ledger as ledger_module
 from edge_agent.ledger import outbox
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.reserve import MIB, Reserve
+from edge_agent.ledger.store import Opened, open_ledger
+from edge_agent.sdk.errors import DeviceError
 from edge_agent.sdk.values import ClockQuality, Stamp
 
 AT = Stamp(1000, 1_790_000_000_000, ClockQuality.NTP)
@@ -25,8 +28,8 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     await opened.close()
 
 
-def fails(error: Exception):
-    def work(_connection: sqlite3.Connection) -> None:
+def fails(error: Exception) -> Callable[[sqlite3.Connection], list[StoredEvent]]:
+    def work(_connection: sqlite3.Connection) -> list[StoredEvent]:
         raise error
 
     return work
@@ -93,3 +96,33 @@ def test_a_reserve_that_is_still_there_is_not_spent(tmp_path: Path) -> None:
     reserve.fill()
     assert not reserve.spent
     assert (tmp_path / "reserve").stat().st_size == MIB
+
+
+async def test_a_disk_too_full_to_open_the_ledger_gets_the_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.db"
+    first = await Ledger.open(path, "boot", limits=Limits(reserve_mib=1))
+    await first.commit(Entry([EventDraft("scan.read", "kept", AT)]))
+    await first.close()
+
+    def full_while_reserved(*args: object, **more: object) -> Opened:
+        if (tmp_path / "ledger.db.reserve").exists():
+            raise DeviceError("ledger.unusable", "disk I/O error")
+        return open_ledger(*args, **more)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(ledger_module, "open_ledger", full_while_reserved)
+    again = await Ledger.open(path, "boot", limits=Limits(reserve_mib=1))
+    assert [event.subject for event in await again.after(0, 10)] == ["kept"]
+    await again.close()
+
+
+async def test_a_ledger_that_cannot_be_opened_for_another_reason_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> Opened:
+        raise DeviceError("ledger.unusable", "no")
+
+    monkeypatch.setattr(ledger_module, "open_ledger", never)
+    with pytest.raises(DeviceError):
+        await Ledger.open(tmp_path / "ledger.db", "boot")

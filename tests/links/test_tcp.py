@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.links import tcp
+from edge_agent.links.descriptor import WAITING_LIMIT
 from edge_agent.links.tcp import TcpLink, split_address
 from edge_agent.sdk.errors import ConfigError
 from tests.links.far_end import Server, eventually, lost, read_exactly, reset, soon
@@ -250,9 +251,9 @@ async def test_a_flood_without_a_reader_is_held_back() -> None:
             except BlockingIOError:
                 refused += 1
                 await asyncio.sleep(0.0005)
-        assert len(link._waiting) == 64 * 1024
+        assert len(link._waiting) == WAITING_LIMIT
         assert sent < 32 * 1024 * 1024
-        assert len(await soon(link.read())) == 64 * 1024
+        assert len(await soon(link.read())) == WAITING_LIMIT
         await link.close()
 
 

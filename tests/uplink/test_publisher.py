@@ -14,6 +14,7 @@ from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.clock import ManualClock
+from edge_agent.sdk.errors import LinkError
 from edge_agent.uplink.publisher import CENTRAL_ACK_TIMEOUT_S, PUBACK_TIMEOUT_S, Publisher
 
 
@@ -262,3 +263,47 @@ async def test_an_event_the_broker_cannot_carry_leaves_a_marked_place_and_is_kep
     bench.publisher.central_ack(bench.ledger.epoch, 2, ())
     await bench.publisher.close()
     assert await bench.ledger.dead_letters() == 1
+
+
+async def test_a_gap_at_the_centre_is_filled_although_newer_events_go_on(bench: Bench) -> None:
+    """The centre lost one message and acknowledges no further: new traffic must not put off the resending."""
+    bench.publisher.went_up(100, 1 << 20)
+    await bench.commit(2)
+    bench.publisher.puback(1, 0)
+    for second in range(1, 5):
+        await bench.clock.advance(CENTRAL_ACK_TIMEOUT_S / 3)
+        await bench.commit(1)
+        bench.publisher.puback(second + 1, 0)
+        bench.publisher.check()
+        await bench.settle()
+    assert sum(1 for batch in bench.wire.seqs() if 1 in batch) == 2
+
+
+async def test_a_wire_that_takes_no_message_is_not_tried_all_the_time(bench: Bench) -> None:
+    tries = 0
+
+    def refuse(topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        nonlocal tries
+        tries += 1
+        raise LinkError("uplink.too_large", "the broker takes nothing")
+
+    bench.wire.publish = refuse  # type: ignore[method-assign]  # a broker with absurd bounds
+    await bench.commit(3)
+    bench.publisher.went_up(100, 64)
+    await bench.settle()
+    await bench.settle()
+    assert tries == 1
+    await bench.clock.advance(31)
+    bench.publisher.check()
+    await bench.settle()
+    assert tries == 2
+
+
+@pytest.mark.parametrize("subject", ["x" * 4000, "\x00" * 4000, "ক" * 1300])
+async def test_an_event_is_too_large_by_its_subject_too(bench: Bench, subject: str) -> None:
+    bench.publisher.went_up(100, 1100)
+    stored = await bench.ledger.commit(Entry([EventDraft("parcel.scanned", subject, bench.clock.stamp())]))
+    bench.publisher.offer(stored)
+    await bench.settle()
+    assert all(len(payload) <= 1100 for payload in bench.wire.messages.values())
+    assert bench.wire.seqs() == [[1]]

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -91,10 +91,9 @@ def _boot_and_save(image: Image) -> None:
     copy_disk(image.data, folder / "data.img")
     machine = Machine(image, folder, image.booted.root, Wiring(folder / "data.img"))
     try:
-        guest = Guest(machine)
-        guest.greet()
-        guest.run(f"modprobe -a {DRIVERS} && udevadm settle && sync")
-        guest.close()
+        with closing(Guest(machine)) as guest:
+            guest.greet()
+            guest.run(f"modprobe -a {DRIVERS} && udevadm settle && sync")
         machine.save_state(image.booted.state)
     finally:
         machine.cut_power()

@@ -1,6 +1,7 @@
-"""Asking the person at the terminal, where there is one.
+"""Telling and asking the person at the terminal, where there is one.
 
-Owns: the question on stderr and the answer from stdin. Must not know: what is asked.
+Owns: what the terminal cannot show, the question on stderr and the answer from stdin.
+Must not know: what is told or asked.
 """
 
 from __future__ import annotations
@@ -13,12 +14,23 @@ ANSWER_LIMIT = 200  # longer than any answer that is wanted; the rest of a paste
 YES = frozenset({"y", "yes"})
 
 
+def tell(text: str) -> None:
+    """Print on stdout; what the terminal cannot show (Bangla on a Latin one) is escaped, not an error."""
+    encoding = sys.stdout.encoding or "ascii"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def note(text: str = "") -> None:
+    """Print on stderr, beside the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def answer(question: str) -> str:
     """What is typed. Raises ConfigError where nobody is there to type."""
     print(question, end=" ", file=sys.stderr, flush=True)
     line = sys.stdin.readline(ANSWER_LIMIT)
     if not line:
-        print(file=sys.stderr)
+        note()
         raise ConfigError("devices.no_answer", "nobody answers", hint="run it on a terminal, or see --help")
     return line.strip()
 

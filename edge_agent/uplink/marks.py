@@ -1,0 +1,97 @@
+"""How far the central store has everything, written to the ledger in batches.
+
+Owns: when the mark is written, and that nothing of it is forgotten. Must not know: the wire, SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from edge_agent.ledger.ledger import Ledger
+from edge_agent.ledger.outbox import Rejection
+from edge_agent.sdk.errors import DeviceError
+
+log = logging.getLogger(__name__)
+
+MARK_EVENTS = 500  # acknowledgements are written in batches: flash wears by writes
+MARK_AFTER_S = 0.5  # and at the latest after this, so that a restart repeats little
+MARK_AGAIN_S = 10.0  # a disk that did not take the mark: what is lost by waiting is sent again, no more
+
+
+class Marks:
+    """Follows the acknowledged end of one ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._upto = ledger.acked
+        self._written = ledger.acked
+        self._rejected: dict[int, Rejection] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def has_rejections(self) -> bool:
+        """Whether a refused event is not yet among the dead letters."""
+        return bool(self._rejected)
+
+    def reject(self, rejections: Sequence[Rejection]) -> list[Rejection]:
+        """To be kept as dead letters; gives those that are not known yet. Written with the next mark."""
+        fresh = [rejection for rejection in rejections if rejection.seq not in self._rejected]
+        self._rejected.update((rejection.seq, rejection) for rejection in fresh)
+        return fresh
+
+    def reach(self, upto: int) -> None:
+        """Everything up to here is stored centrally."""
+        self._upto = upto
+        self._soon()
+
+    async def close(self) -> None:
+        """Write the last mark."""
+        if self._writing is not None:
+            await self._writing
+        if self._upto > self._written or self._rejected:
+            await self._write()
+        self._stop_timer()
+
+    def _soon(self) -> None:
+        """Now if much has come together, else after a while."""
+        if self._is_much():
+            self._start()
+        elif self._timer is None and self._upto > self._written:
+            self._again(MARK_AFTER_S)
+
+    def _is_much(self) -> bool:
+        return self._upto - self._written >= MARK_EVENTS or bool(self._rejected)
+
+    def _again(self, after_s: float) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(after_s, self._start)
+
+    def _start(self) -> None:
+        self._stop_timer()
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write(), name="uplink mark")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _write(self) -> None:
+        """And again while much has come meanwhile."""
+        while True:
+            upto, rejected = self._upto, self._rejected
+            self._rejected = {}
+            try:
+                await self._ledger.acknowledge(upto, list(rejected.values()))
+            except DeviceError as error:
+                log.error("%s", error)
+                self._rejected = rejected | self._rejected
+                self._again(MARK_AGAIN_S)
+                return
+            self._written = upto
+            if not self._is_much():
+                break
+        self._soon()

@@ -1,0 +1,118 @@
+"""`edge-agent run`: how the daemon starts and ends, also where nearly nothing is there for it."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from edge_agent.local.client import ask
+from tests.cli.program import daemon, edge_agent, settings_file
+
+
+def test_it_serves_until_it_is_told_to_stop_and_ends_with_0(tmp_path: Path) -> None:
+    with daemon(settings_file(tmp_path)) as agent:
+        status = ask(agent.socket, {"op": "status"})
+        assert status["booth"] == "TEST-0001"
+        assert agent.stop() == 0
+    assert not agent.socket.exists()
+
+
+def test_start_and_the_kind_of_the_last_stop_are_on_record(tmp_path: Path) -> None:
+    settings = settings_file(tmp_path)
+    with daemon(settings) as agent:
+        agent.stop()
+    with daemon(settings) as agent:
+        agent.process.kill()
+        agent.process.wait()
+    with daemon(settings) as agent:
+        agent.stop()
+    assert _types(tmp_path) == [
+        "agent.started",
+        "agent.started",
+        "agent.stopped-uncleanly",
+        "agent.started",
+    ]
+
+
+def test_a_second_agent_on_the_same_state_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    settings = settings_file(tmp_path)
+    with daemon(settings) as agent:
+        ended = edge_agent("run", "-c", settings)
+        assert ended.returncode == 1
+        assert "another agent" in ended.stderr
+        assert agent.serves()
+        assert agent.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", 2),
+        ("schema = 1\n[booth]\nid = 7\n", 2),
+        ("\x00", 2),
+        ('schema = 1\n[booth]\nid="TEST-0001"\n', 2),
+    ],
+)
+def test_settings_that_cannot_be_used_end_with_2(tmp_path: Path, text: str, code: int) -> None:
+    (tmp_path / "booth.toml").write_text(text)
+    ended = edge_agent("run", "-c", tmp_path / "booth.toml")
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_state_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    settings = settings_file(tmp_path)
+    (tmp_path / "state").write_text("a file")
+    ended = edge_agent("run", "-c", settings)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "state.directory" in ended.stderr
+
+
+def test_a_socket_that_cannot_be_made_ends_with_2(tmp_path: Path) -> None:
+    settings = settings_file(tmp_path)
+    (tmp_path / "s").write_text("a file")
+    ended = edge_agent("run", "-c", settings)
+    assert ended.returncode == 2
+    assert "local.socket" in ended.stderr
+    assert (tmp_path / "s").read_text() == "a file"
+
+
+def test_a_full_ledger_is_no_reason_not_to_serve(tmp_path: Path) -> None:
+    """Only a running agent can send what is in it, and say what is wrong."""
+    settings = settings_file(tmp_path, "[ledger]\nquota_mib = 16\n")
+    with daemon(settings) as agent:
+        agent.stop()
+    last = _fill(tmp_path / "state" / "ledger.db")
+    with daemon(settings) as agent:
+        status = ask(agent.socket, {"op": "status"})
+        assert status["ledger"]["last"] == last, "the start could not be recorded"
+        assert agent.stop() == 0
+
+
+def _fill(ledger: Path) -> int:
+    """Larger than its quota, and not one row fits any more; gives the last number in it."""
+    with sqlite3.connect(ledger, isolation_level=None) as full:
+        full.execute("CREATE TABLE ballast (x)")
+        full.execute("INSERT INTO ballast VALUES (zeroblob(17 << 20))")
+        (pages,) = full.execute("PRAGMA page_count").fetchone()
+        full.execute(f"PRAGMA max_page_count={pages}")
+        (seq,) = full.execute("SELECT max(seq) FROM events").fetchone()
+        for size in (200, 0):
+            row = (b"", 1, 0, 0, "none", "scan.read", "x" * size, "{}")
+            with contextlib.suppress(sqlite3.OperationalError):
+                while True:
+                    full.execute("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?)", (seq + 1, *row))
+                    seq += 1
+    full.close()
+    return int(seq)
+
+
+def _types(folder: Path) -> list[str]:
+    with sqlite3.connect(folder / "state" / "ledger.db") as ledger:
+        rows = ledger.execute("SELECT type FROM events ORDER BY seq").fetchall()
+    ledger.close()
+    return [row[0] for row in rows]
