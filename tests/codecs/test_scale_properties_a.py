@@ -92,6 +92,11 @@ def numbers(values: list[Reading | ProtocolError]) -> set[tuple[str, str | None]
     return {(show(reading), reading.unit) for reading in readings}
 
 
+def shown_by(now: Indication) -> set[tuple[str, str | None]]:
+    """What this scale shows, gross and net: a number that it did send."""
+    return {(format(value, "f"), now.unit) for value in (now.gross, now.net)}
+
+
 @EACH
 @given(now=indications())
 def test_a_weight_is_told_exactly_or_not_at_all(case: Case, now: Indication) -> None:
@@ -147,7 +152,7 @@ def test_a_stream_joined_in_the_middle_gives_no_number_that_was_not_sent(
 ) -> None:
     torn, whole = case.answer(first), case.answer(second)
     joined = torn[data.draw(st.integers(0, len(torn))) :] + whole
-    assert numbers(case.read(joined)) <= numbers(case.read(torn + whole))
+    assert numbers(case.read(joined)) <= numbers(case.read(torn + whole)) | shown_by(first) | shown_by(second)
 
 
 @EACH
