@@ -117,9 +117,15 @@ class Reprint(Lettering):
 class Coded(Boxed):
     """A code of whole-dot modules: as large as `module_dots` where that fits, never below the minimum."""
 
+    type: str
     value: Value
     module_dots: Modules
     min_module_dots: Modules | None = None
+
+    @property
+    def level(self) -> str:
+        """The error correction, where the code leaves a choice."""
+        return "M"
 
     @property
     def least_dots(self) -> int:
@@ -137,6 +143,16 @@ class Qr(Coded):
 
     type: Literal["qr"]
     ecc: Literal["L", "M", "Q", "H"] = "M"
+
+    @property
+    def level(self) -> str:
+        return self.ecc
+
+
+class DataMatrix(Coded):
+    """A Data Matrix; the box holds its quiet zone too, one module on all sides."""
+
+    type: Literal["datamatrix"]
 
 
 class Line(Element):
@@ -162,7 +178,7 @@ class Image(Boxed):
     file: FileName
 
 
-Drawn = Text | Reprint | Linear | Qr | Line | Box | Image
+Drawn = Text | Reprint | Linear | Qr | DataMatrix | Line | Box | Image
 
 
 class Group(Element):
@@ -181,6 +197,7 @@ ENTRY_TYPES: dict[str, type[Element]] = {
     "code128": Linear,
     "gs1_128": Linear,
     "qr": Qr,
+    "datamatrix": DataMatrix,
     "line": Line,
     "box": Box,
     "image": Image,

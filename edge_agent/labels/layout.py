@@ -28,7 +28,7 @@ from edge_agent.labels.page import (
 )
 from edge_agent.labels.placing import DOTS_PER_MM, Placed, Rect, Template
 from edge_agent.labels.shaping import Fonts, MissingGlyphError
-from edge_agent.labels.symbols import Module, linear, linear_modules, qr_rows, square
+from edge_agent.labels.symbols import Module, symbol
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
 
@@ -167,10 +167,7 @@ class _Drawing:
     def _code(self, element: keys.Coded, width: int, height: int, pitch: int) -> Bitmap:
         text = code_text(_bounded(element.value.filled(self._record)))
         module = Module(self._scaled(element.module_dots), self._scaled(element.least_dots))
-        if isinstance(element, keys.Qr):
-            return square(qr_rows(text, element.ecc), module, width, height, pitch)
-        is_gs1 = isinstance(element, keys.Linear) and element.type == "gs1_128"
-        return linear(linear_modules(text, is_gs1=is_gs1), module, width, height, pitch)
+        return symbol(element.type, text, element.level).drawn(module, width, height, pitch)
 
     def _dots(self, mm: Decimal) -> int:
         return int((mm * self._dots_per_mm).to_integral_value(ROUND_HALF_UP))
