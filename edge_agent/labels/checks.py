@@ -83,6 +83,8 @@ def _lettering(element: keys.Lettering) -> Iterator[tuple[str, str]]:
 def _conditions(template: Template, placed: Placed) -> Iterator[tuple[str, str]]:
     for paths, key in ((placed.when, "when"), (placed.unless, "unless")):
         for path in sorted(paths):
+            if path.rpartition(".")[2].isdecimal():
+                continue  # the presence of a list's entry, written by `each`
             try:
                 check_path(path, template.fields)
             except ValueError as problem:

@@ -68,6 +68,7 @@ def render(
             f"dpi {dpi} or reprint {reprint} is outside {MIN_DPI}-{MAX_DPI} or 0-{MAX_REPRINT}",
         )
     drawing = _Drawing(template, Record(template.fields, data), fonts, dpi, reprint)
+    drawing.check_lists()
     for placed in template.placed:
         drawing.draw(placed)
     return drawing.canvas.page()
@@ -85,24 +86,37 @@ class _Drawing:
         width, height = template.label.size_mm
         self.canvas = Canvas(self._dots(width), self._dots(height))
 
+    def check_lists(self) -> None:
+        """Refuse a list with more entries than the label has room for; raises CommandError."""
+        for repeat in self._template.repeats:
+            try:
+                entries = self._record.entries(repeat.path)
+            except FieldError as problem:
+                raise self._refused(repeat.group, "field_type", problem) from None
+            if entries > repeat.most:
+                why = NoRoomError(
+                    f"has {entries} entries of {repeat.path!r}, there is room for {repeat.most}"
+                )
+                raise self._refused(repeat.group, "overflow", why)
+
     def draw(self, placed: Placed) -> None:
         """Draw the element if its conditions hold; raises CommandError with its name."""
         if not self._is_shown(placed):
             return
+        name = placed.element.id
         try:
             self._drawn(placed)
         except FieldError as problem:
-            raise self._refused(
-                placed, "missing_field" if problem.missing else "field_type", problem
-            ) from None
+            code = "missing_field" if problem.missing else "field_type"
+            raise self._refused(name, code, problem) from None
         except UnprintableError as problem:
-            raise self._refused(placed, "unprintable", problem) from None
+            raise self._refused(name, "unprintable", problem) from None
         except MissingGlyphError as problem:
-            raise self._refused(placed, "missing_glyph", problem) from None
+            raise self._refused(name, "missing_glyph", problem) from None
         except CodeError as problem:
-            raise self._refused(placed, "code", problem) from None
+            raise self._refused(name, "code", problem) from None
         except NoRoomError as problem:
-            raise self._refused(placed, "overflow", problem) from None
+            raise self._refused(name, "overflow", problem) from None
 
     def _is_shown(self, placed: Placed) -> bool:
         if isinstance(placed.element, keys.Reprint) and not self._reprint:
@@ -176,10 +190,10 @@ class _Drawing:
         """Module dots of a 203 dpi head as whole dots of this one, never wider and never none."""
         return max(1, int(dots * self._dots_per_mm / DOTS_PER_MM))
 
-    def _refused(self, placed: Placed, code: str, problem: ValueError) -> CommandError:
+    def _refused(self, element: str, code: str, problem: ValueError) -> CommandError:
         return CommandError(
             f"label.{code}",
-            f"label {self._template.name!r}, element {placed.element.id!r}: {problem}",
+            f"label {self._template.name!r}, element {element!r}: {problem}",
             hint=_HINTS[f"label.{code}"],
         )
 

@@ -1,6 +1,6 @@
 """Amounts in words, as a receipt must say them: taka and poisha in Bangla and in English.
 
-Owns: the number words and their grouping (hundred, thousand, lakh, crore). Must not know: templates, digits on paper.
+Owns: the number words and their grouping (hundred, thousand, lakh, crore). Must not know: templates, digits.
 
 The Bangla words below a hundred are irregular and stand here one by one, in today's standard spelling. An
 amount ends with "only" (মাত্র), so that nothing can be written behind it.

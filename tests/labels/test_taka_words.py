@@ -17,9 +17,9 @@ AMOUNTS = [
     (2_000_000, "বিশ হাজার টাকা মাত্র", "Twenty thousand taka only"),
     (10_000_000, "এক লক্ষ টাকা মাত্র", "One lakh taka only"),
     (
-        1_234_567_890,
-        "এক কোটি তেইশ লক্ষ পঁয়তাল্লিশ হাজার ছয়শত আটাত্তর টাকা নব্বই পয়সা মাত্র",
-        "One crore twenty-three lakh forty-five thousand six hundred seventy-eight taka and ninety poisha only",
+        1_234_567_810,
+        "এক কোটি তেইশ লক্ষ পঁয়তাল্লিশ হাজার ছয়শত আটাত্তর টাকা দশ পয়সা মাত্র",
+        "One crore twenty-three lakh forty-five thousand six hundred seventy-eight taka and ten poisha only",
     ),
     (99_99_99_99_900, "নিরানব্বই কোটি নিরানব্বই লক্ষ নিরানব্বই হাজার নয়শত নিরানব্বই টাকা মাত্র", None),
 ]
