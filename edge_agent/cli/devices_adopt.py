@@ -18,7 +18,7 @@ from edge_agent.discovery.identify import Finding, Wanted, identify
 from edge_agent.discovery.ports import is_same_port, next_port, port_at, stable_url
 from edge_agent.discovery.stanza import Stanza, append, free_id, remark
 from edge_agent.discovery.verdict import Open, judge
-from edge_agent.links.find import SerialPort, serial_ports
+from edge_agent.links.find import FoundPort, serial_ports
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import SystemClock
@@ -60,7 +60,7 @@ def _plugged_in(wait_s: int) -> str:
     return port.node
 
 
-async def _next(wait_s: int) -> SerialPort | None:
+async def _next(wait_s: int) -> FoundPort | None:
     with Hotplug() as hotplug:
         return await next_port(serial_ports, serial_ports(), hotplug, SystemClock(), wait_s)
 

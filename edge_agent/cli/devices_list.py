@@ -14,7 +14,7 @@ from typing import TypedDict
 from edge_agent.barcodes.display import display
 from edge_agent.cli.terminal import tell
 from edge_agent.discovery.ports import is_same_port
-from edge_agent.links.find import SerialPort, serial_ports
+from edge_agent.links.find import FoundPort, serial_ports
 from edge_agent.registry import Registry
 from edge_agent.settings.load import load
 from edge_agent.settings.model import Device
@@ -67,7 +67,7 @@ def configured(file: Path) -> list[tuple[str, Device]]:
     return [(kind, device) for kind in KINDS for device in getattr(settings, kind)]
 
 
-def shown_port(port: SerialPort, devices: Iterable[tuple[str, Device]] = ()) -> ShownPort:
+def shown_port(port: FoundPort, devices: Iterable[tuple[str, Device]] = ()) -> ShownPort:
     """One port, with the configured device that is meant by it."""
     own = f"serial:{port.node}"
     return ShownPort(
@@ -84,7 +84,7 @@ def shown_port(port: SerialPort, devices: Iterable[tuple[str, Device]] = ()) -> 
     )
 
 
-def shown_device(kind: str, device: Device, ports: Sequence[SerialPort]) -> ShownDevice:
+def shown_device(kind: str, device: Device, ports: Sequence[FoundPort]) -> ShownDevice:
     """One configured device, and whether its port is there."""
     serial = device.port.startswith("serial:")
     here = any(is_same_port(device.port, f"serial:{port.node}") for port in ports)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from edge_agent.cli.devices_list import port_line, shown_port
 from edge_agent.cli.terminal import tell
-from edge_agent.links.find import SerialPort, serial_ports
+from edge_agent.links.find import FoundPort, serial_ports
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.sdk.clock import Clock, SystemClock
 
@@ -23,7 +23,7 @@ MARKS = {"here": " ", "added": "+", "removed": "-"}
 def run(args: argparse.Namespace) -> int:
     """0 after the time, or at Ctrl-C."""
 
-    def show(change: str, port: SerialPort) -> None:
+    def show(change: str, port: FoundPort) -> None:
         row = shown_port(port)
         tell(json.dumps({"change": change, **row}) if args.json else f"{MARKS[change]} {port_line(row)}")
 
@@ -34,17 +34,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _watch(seconds: int | None, show: Callable[[str, SerialPort], None]) -> None:
+async def _watch(seconds: int | None, show: Callable[[str, FoundPort], None]) -> None:
     with Hotplug() as hotplug:
         await watch(serial_ports, hotplug, SystemClock(), seconds, show)
 
 
 async def watch(
-    ports: Callable[[], list[SerialPort]],
+    ports: Callable[[], list[FoundPort]],
     hotplug: Hotplug,
     clock: Clock,
     seconds: int | None,
-    show: Callable[[str, SerialPort], None],
+    show: Callable[[str, FoundPort], None],
 ) -> None:
     """Show the ports that are here, then each change, until the time is up (None: for ever)."""
     end_s = None if seconds is None else clock.monotonic_s() + seconds
@@ -60,7 +60,7 @@ async def watch(
         before = now
 
 
-def changes(before: list[SerialPort], now: list[SerialPort]) -> Iterator[tuple[str, SerialPort]]:
+def changes(before: list[FoundPort], now: list[FoundPort]) -> Iterator[tuple[str, FoundPort]]:
     """What went and what came; a node behind which another device sits now did both."""
     was = {(port.node, port.usb_path, port.usb_id, port.serial): port for port in before}
     is_now = {(port.node, port.usb_path, port.usb_id, port.serial): port for port in now}

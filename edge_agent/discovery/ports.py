@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from edge_agent.discovery.sweep import Port
-from edge_agent.links.find import SerialPort
+from edge_agent.links.find import FoundPort
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.links.open import open_link, parse_url
 from edge_agent.links.serial import is_pty
@@ -29,7 +29,7 @@ def port_at(written: str) -> Port:
     return Port(str(url), partial(_open, str(url)), url.scheme == SERIAL and not is_pty(url.address))
 
 
-def stable_url(url: str, ports: Iterable[SerialPort]) -> str:
+def stable_url(url: str, ports: Iterable[FoundPort]) -> str:
     """The URL to configure: by the name that leads to the same port after a re-plug."""
     scheme, _, address = url.partition(":")
     if scheme != SERIAL:
@@ -52,12 +52,12 @@ def real_node(address: str) -> str:
 
 
 async def next_port(
-    ports: Callable[[], list[SerialPort]],
-    known: Iterable[SerialPort],
+    ports: Callable[[], list[FoundPort]],
+    known: Iterable[FoundPort],
     hotplug: Hotplug,
     clock: Clock,
     wait_s: float,
-) -> SerialPort | None:
+) -> FoundPort | None:
     """The first port that was not known and comes within the time."""
     before = {port.node for port in known}
     end_s = clock.monotonic_s() + wait_s

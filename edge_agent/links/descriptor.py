@@ -13,13 +13,10 @@ import asyncio
 import os
 import select
 
+from edge_agent.links.waiting import Stream, Waiting
 from edge_agent.sdk.errors import LinkError
 
-WAITING_LIMIT = (
-    16 * 1024
-)  # what one read may give: four times what a tty holds; what it decodes to is in memory at one time
 WRITE_CHUNK = 64 * 1024  # for each turn of the loop: a large page must not keep the other devices waiting
-DISCARD_READS = 16  # 1 MiB, more than kernel buffers hold: a device that floods cannot keep us discarding
 CLOSED = -1
 REPLUG = "check the cable and the power of the device"
 
@@ -27,12 +24,14 @@ REPLUG = "check the cable and the power of the device"
 class DescriptorLink:
     """A ByteLink on a non-blocking descriptor, which it owns from now on."""
 
-    def __init__(self, descriptor: int, url: str, device: str) -> None:
+    DISCARD_READS = 16  # 256 KiB, more than kernel buffers hold: a device that floods cannot keep us at it
+
+    def __init__(self, descriptor: int, url: str, device: str, waiting: Waiting | None = None) -> None:
         self._descriptor = descriptor
         self._url = url
         self._device = device
         self._loop = asyncio.get_running_loop()
-        self._waiting = bytearray()
+        self._waiting: Waiting = Stream() if waiting is None else waiting
         self._arrived = asyncio.Event()
         self._room: asyncio.Future[None] | None = None
         self._writing = asyncio.Lock()
@@ -52,8 +51,7 @@ class DescriptorLink:
             self._watch()
             self._arrived.clear()
             await self._arrived.wait()
-        data = bytes(self._waiting)
-        self._waiting.clear()
+        data = self._waiting.take()
         self._watch()
         return data
 
@@ -78,9 +76,8 @@ class DescriptorLink:
         self._unfinished = False
 
     def discard_input(self) -> int:
-        dropped = len(self._waiting)
-        self._waiting.clear()
-        for _ in range(DISCARD_READS):
+        dropped = self._waiting.clear()
+        for _ in range(self.DISCARD_READS):
             data = self._pull()
             if not data:
                 break
@@ -100,7 +97,7 @@ class DescriptorLink:
         os.close(descriptor)
 
     def _watch(self) -> None:
-        if not self._watched and not self._loss and len(self._waiting) < WAITING_LIMIT:
+        if not self._watched and not self._loss and self._waiting.room:
             self._loop.add_reader(self._descriptor, self._on_readable)
             self._watched = True
 
@@ -110,8 +107,9 @@ class DescriptorLink:
             self._watched = False
 
     def _on_readable(self) -> None:
-        self._waiting += self._pull()
-        if len(self._waiting) >= WAITING_LIMIT:
+        if data := self._pull():
+            self._waiting.add(data)
+        if not self._waiting.room:
             self._unwatch()
         if self._waiting:
             self._arrived.set()
@@ -121,7 +119,7 @@ class DescriptorLink:
         if self._loss:
             return b""
         try:
-            data = os.read(self._descriptor, WAITING_LIMIT - len(self._waiting))
+            data = os.read(self._descriptor, self._waiting.room)
         except BlockingIOError:
             if _is_hung_up(self._descriptor):
                 self._lose("hung up")

@@ -21,8 +21,12 @@ UNKNOWN_UART = "0"  # a legacy port that the board does not have
 
 
 @dataclass(frozen=True, slots=True)
-class SerialPort:
-    """One serial port. Everything but `node` is empty where the box does not tell it."""
+class FoundPort:
+    """One port. Everything but `node` is empty where the box does not tell it.
+
+    `scheme` is that of its URL. `usage_page` tells what a HID device is for; `usb_url` is the way to it
+    through libusb.
+    """
 
     node: str
     by_id: str = ""
@@ -36,6 +40,14 @@ class SerialPort:
     interface: str = ""
     usb_path: str = ""
     twins: bool = False
+    scheme: str = "serial"
+    usage_page: int = 0
+    usb_url: str = ""
+
+    @property
+    def url(self) -> str:
+        """The port to configure."""
+        return f"{self.scheme}:{self.stable_name}"
 
     @property
     def usb_id(self) -> str:
@@ -54,7 +66,7 @@ class SerialPort:
         return self.by_path or self.node
 
 
-def serial_ports(root: Path = Path("/")) -> list[SerialPort]:
+def serial_ports(root: Path = Path("/")) -> list[FoundPort]:
     """The serial ports that exist now, in the order of their node names."""
     by_id = _links(root, "by-id")
     by_path = _links(root, "by-path")
@@ -68,34 +80,34 @@ def serial_ports(root: Path = Path("/")) -> list[SerialPort]:
 
 def _tty_entries(root: Path) -> Iterator[Path]:
     """Terminals behind which there is hardware."""
-    for entry in _listed(root / "sys/class/tty"):
-        if (entry / "device").is_dir() and _text(entry / "type") != UNKNOWN_UART:
+    for entry in listed(root / "sys/class/tty"):
+        if (entry / "device").is_dir() and text_of(entry / "type") != UNKNOWN_UART:
             yield entry
 
 
-def _port(root: Path, entry: Path, by_id: str, by_path: str) -> SerialPort:
-    place = _real(entry / "device")
+def _port(root: Path, entry: Path, by_id: str, by_path: str) -> FoundPort:
+    place = real(entry / "device")
     usb = next((up for up in _ancestors(root, place) if (up / "idVendor").is_file()), None)
-    driver = _clean(_real(place / "driver").name) if (place / "driver").exists() else ""
+    driver = clean(real(place / "driver").name) if (place / "driver").exists() else ""
     if usb is None:
-        return SerialPort(f"/dev/{entry.name}", by_id, by_path, driver)
+        return FoundPort(f"/dev/{entry.name}", by_id, by_path, driver)
     face = next((up for up in _ancestors(root, place) if (up / "bInterfaceNumber").is_file()), usb)
-    return SerialPort(
+    return FoundPort(
         node=f"/dev/{entry.name}",
         by_id=by_id,
         by_path=by_path,
         driver=driver,
-        vendor=_text(usb / "idVendor"),
-        product=_text(usb / "idProduct"),
-        serial=_text(usb / "serial"),
-        maker=_text(usb / "manufacturer"),
-        model=_text(usb / "product"),
-        interface=_text(face / "bInterfaceNumber"),
-        usb_path=_clean(usb.name),
+        vendor=text_of(usb / "idVendor"),
+        product=text_of(usb / "idProduct"),
+        serial=text_of(usb / "serial"),
+        maker=text_of(usb / "manufacturer"),
+        model=text_of(usb / "product"),
+        interface=text_of(face / "bInterfaceNumber"),
+        usb_path=clean(usb.name),
     )
 
 
-def _identity(port: SerialPort) -> tuple[str, str, str, str]:
+def _identity(port: FoundPort) -> tuple[str, str, str, str]:
     """What two adapters that cannot be told apart have in common; ports without USB are their own."""
     own = "" if port.vendor else port.node
     return (port.usb_id, port.serial, port.interface, own)
@@ -104,12 +116,12 @@ def _identity(port: SerialPort) -> tuple[str, str, str, str]:
 def _links(root: Path, kind: str) -> dict[str, str]:
     """Node name → the first of its names in /dev/serial/<kind>."""
     names: dict[str, str] = {}
-    for link in _listed(root / "dev/serial" / kind):
-        names.setdefault(_real(link).name, f"/dev/serial/{kind}/{link.name}")
+    for link in listed(root / "dev/serial" / kind):
+        names.setdefault(real(link).name, f"/dev/serial/{kind}/{link.name}")
     return names
 
 
-def _listed(folder: Path) -> list[Path]:
+def listed(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())[:PORTS_LIMIT]
     except OSError:
@@ -118,25 +130,25 @@ def _listed(folder: Path) -> list[Path]:
 
 def _ancestors(root: Path, place: Path) -> Iterator[Path]:
     """The place and what it hangs on, never outside of sysfs."""
-    top = _real(root / "sys")
+    top = real(root / "sys")
     for up in (place, *place.parents)[:ANCESTORS_LIMIT]:
         if up != top and up.is_relative_to(top):
             yield up
 
 
-def _real(path: Path) -> Path:
+def real(path: Path) -> Path:
     """Where links lead in the end; one that leads in a circle is left as it is."""
     return Path(os.path.realpath(path))
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return _clean(file.read(4 * TEXT_LIMIT).decode("utf-8", "replace"))
+            return clean(file.read(4 * TEXT_LIMIT).decode("utf-8", "replace"))
     except OSError:
         return ""
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Foreign text without anything that could steer a terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text.strip())[:TEXT_LIMIT]

@@ -36,7 +36,8 @@ FOLDERS = tuple(
         "/dev/serial/by-path",
         "/dev/input",
         "/dev/usb",
-        "/dev/bus/usb",
+        "/dev/edge-agent",
+        *(f"/dev/bus/usb/{number:03}" for number in range(1, 9)),  # a board has two to six
     )
 )
 

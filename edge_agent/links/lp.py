@@ -1,6 +1,6 @@
 """USB printers through the kernel's printer-class driver (usblp): /dev/usb/lp.
 
-Owns: opening the node for ourselves alone, bounded writes and reads, the port's status byte.
+Owns: opening the node for ourselves alone, bounded writes and reads, what the port tells beside the bytes.
 Must not know: printer languages, jobs.
 
 The driver takes up to 8 KiB at a time and says when the transfer is over, but not whether it failed: a
@@ -18,12 +18,14 @@ import fcntl
 import os
 import stat
 import struct
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from edge_agent.links.blocking import in_thread, is_occupied
-from edge_agent.links.descriptor import WAITING_LIMIT, DescriptorLink
+from edge_agent.links.descriptor import DescriptorLink
 from edge_agent.links.failures import node_permission_hint, opening_failure, opening_timeout
+from edge_agent.links.port_status import device_id_text, port_status_of
 from edge_agent.sdk.errors import LinkError
+from edge_agent.sdk.ports import PortStatus
 
 OPEN_TIMEOUT_S = 10.0  # a port that sleeps is woken up first; an awake one opens in a millisecond
 CLOSE_TIMEOUT_S = 2.0  # the driver takes back transfers in flight; a re-plugged printer must be back in 3 s
@@ -31,16 +33,9 @@ STATUS_TIMEOUT_S = 6.0  # the driver itself gives the printer 5 s
 EMPTY_PAUSE_S = 0.1  # after an empty packet: ten looks a second, and no reply is later than that
 USB_MAJOR = 180  # device number of printers and other small USB classes
 LPGETSTATUS = 0x060B  # linux/lp.h
-PAPER_EMPTY, SELECTED, NO_FAULT = 0x20, 0x10, 0x08  # USB Printer Class 1.1, 4.2.2
-
-
-@dataclass(frozen=True, slots=True)
-class PortStatus:
-    """What every USB printer can tell, whatever its language. Cheap ones send a fixed byte."""
-
-    paper_empty: bool
-    selected: bool
-    fault: bool
+DEVICE_ID_BYTES = 1024  # as much as the driver keeps
+LPIOC_GET_DEVICE_ID = 2 << 30 | DEVICE_ID_BYTES << 16 | ord("P") << 8 | 1  # drivers/usb/class/usblp.c
+LPIOC_SOFT_RESET = ord("P") << 8 | 7
 
 
 class LpLink(DescriptorLink):
@@ -88,15 +83,30 @@ class LpLink(DescriptorLink):
         self._push(b"", len(data))  # a transfer that an unplug ended looks complete until asked again
 
     async def port_status(self) -> PortStatus:
-        """Ask the printer's USB port. Raises LinkError where it does not answer."""
-        descriptor = self._descriptor
+        return port_status_of(await self._ask(_read_status), self._url, self._device)
+
+    async def device_id(self) -> str:
+        return device_id_text(await self._ask(_read_device_id))
+
+    async def soft_reset(self) -> None:
+        async with self._writing:
+            await self._ask(_reset)
+
+    async def _ask(self, request: Callable[[int], bytes]) -> bytes:
+        """Ask the printer's USB port, in a thread. Raises LinkError where it does not answer."""
+        if self._loss:
+            raise self._lost()
+        name = f"{self._url} status"
+        if is_occupied(name):
+            raise self._untold()
         try:
-            status = await in_thread(
-                f"{self._url} status", lambda: _read_status(descriptor), STATUS_TIMEOUT_S
-            )
+            own = os.dup(self._descriptor)
+            return await in_thread(name, lambda: _asked(own, request), STATUS_TIMEOUT_S)
         except (TimeoutError, OSError) as error:
-            raise LinkError("link.no_status", f"{self._url}: no port status", device=self._device) from error
-        return PortStatus(bool(status & PAPER_EMPTY), bool(status & SELECTED), not status & NO_FAULT)
+            raise self._untold() from error
+
+    def _untold(self) -> LinkError:
+        return LinkError("link.no_status", f"{self._url}: the port does not tell", device=self._device)
 
     async def _release(self, descriptor: int) -> None:
         if self._pause is not None:
@@ -110,7 +120,7 @@ class LpLink(DescriptorLink):
         if self._loss or self._one_way:
             return b""
         try:
-            data = os.read(self._descriptor, WAITING_LIMIT - len(self._waiting))
+            data = os.read(self._descriptor, self._waiting.room)
         except BlockingIOError:
             return b""
         except OSError as error:
@@ -148,9 +158,25 @@ def _is_one_way(descriptor: int) -> bool:
     return False
 
 
-def _read_status(descriptor: int) -> int:
+def _asked(own: int, request: Callable[[int], bytes]) -> bytes:
+    try:
+        return request(own)
+    finally:
+        os.close(own)
+
+
+def _read_status(descriptor: int) -> bytes:
     answer = fcntl.ioctl(descriptor, LPGETSTATUS, bytes(4))
-    return int(struct.unpack("=i", answer)[0])
+    return bytes((int(struct.unpack("=i", answer)[0]) & 0xFF,))
+
+
+def _read_device_id(descriptor: int) -> bytes:
+    return fcntl.ioctl(descriptor, LPIOC_GET_DEVICE_ID, bytes(DEVICE_ID_BYTES))
+
+
+def _reset(descriptor: int) -> bytes:
+    fcntl.ioctl(descriptor, LPIOC_SOFT_RESET)
+    return b""
 
 
 def _failure(error: OSError, path: str, url: str, device: str) -> LinkError:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from edge_agent.links.hidraw import HidrawLink
 from edge_agent.links.lp import LpLink
 from edge_agent.links.serial import SerialLink
 from edge_agent.links.tcp import TcpLink, split_address
+from edge_agent.links.usb import UsbLink
+from edge_agent.links.usb_address import is_usb_address, parse_usb_address
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.errors import ConfigError
 from edge_agent.sdk.ports import ByteLink
@@ -64,6 +67,13 @@ def _check_path(address: str) -> None:
         )
 
 
+def _check_path_or_device(address: str) -> None:
+    if is_usb_address(address):
+        parse_usb_address(address)
+    else:
+        _check_path(address)
+
+
 async def _open_serial(address: str, serial: SerialSettings, device: str) -> ByteLink:
     return await SerialLink.open(address, serial, device=device)
 
@@ -76,6 +86,14 @@ async def _open_lp(address: str, _serial: SerialSettings, device: str) -> ByteLi
     return await LpLink.open(address, device=device)
 
 
+async def _open_hidraw(address: str, _serial: SerialSettings, device: str) -> ByteLink:
+    return await HidrawLink.open(address, device=device)
+
+
+async def _open_usb(address: str, _serial: SerialSettings, device: str) -> ByteLink:
+    return await UsbLink.open(address, device=device)
+
+
 def _known_forms() -> str:
     return "ports are written as " + " or ".join(kind.example for kind in KINDS.values())
 
@@ -83,5 +101,7 @@ def _known_forms() -> str:
 KINDS: Mapping[str, PortKind] = {
     "serial": PortKind("serial:/dev/serial/by-path/NAME", _check_path, _open_serial),
     "lp": PortKind("lp:/dev/usb/lp0", _check_path, _open_lp),
+    "hidraw": PortKind("hidraw:VENDOR:PRODUCT[@PORT]", _check_path_or_device, _open_hidraw),
+    "usb": PortKind("usb:VENDOR:PRODUCT[@PORT]", parse_usb_address, _open_usb),
     "tcp": PortKind("tcp:HOST:PORT", split_address, _open_tcp),
 }

@@ -6,7 +6,8 @@ Owns: the Protocols. Must not know: how a link is opened or who consumes the val
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
 
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.values import PrinterState, PrintJob, PrintResult, Scan, Weight
@@ -35,6 +36,33 @@ class ByteLink(Protocol):
 
     async def close(self) -> None:
         """Free the port; safe to call twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortStatus:
+    """What every USB printer can tell, whatever its language. Cheap ones send a fixed byte."""
+
+    paper_empty: bool
+    selected: bool
+    fault: bool
+
+
+@runtime_checkable
+class PrinterPort(Protocol):
+    """What a link to a USB printer can do beside carrying bytes: `isinstance(link, PrinterPort)` tells.
+
+    Each raises LinkError: "link.lost", or "link.no_status" where the printer does not answer such requests.
+    They may be asked while a write is under way and may wait for its end.
+    """
+
+    async def port_status(self) -> PortStatus:
+        """The port's status byte."""
+
+    async def device_id(self) -> str:
+        """The IEEE 1284 device id, "MFG:…;MDL:…;CMD:…;"."""
+
+    async def soft_reset(self) -> None:
+        """Have the printer forget what it has taken and not printed."""
 
 
 class Codec(Protocol[ValueT_co]):

@@ -23,7 +23,7 @@ NAMES = {
     " ScaleDeviceHalf SerialSettings show",
     "errors": "CommandError ConfigError DeviceError EdgeError HEX_SHOWN_BYTES LinkError ProtocolError",
     "framing": "LineFramer SCALE_LINE_LIMIT SCAN_LINE_LIMIT SilenceFramer StartEndFramer",
-    "ports": "ByteLink Codec Driver PrinterDriver ScaleDriver Sink ValueT_co",
+    "ports": "ByteLink Codec Driver PortStatus PrinterDriver PrinterPort ScaleDriver Sink ValueT_co",
     "testing": "Golden MemoryLink NOISE byte_by_byte good load_golden random_split run_codec whole",
     "values": "COUNT_UNITS ClockQuality Cover NUMBERLESS Page Paper PrintJob PrintResult PrinterState Proof"
     " Reading Ready Scan ScanText Stamp Status UNITS Weight",
@@ -37,6 +37,7 @@ FIELDS = {
     "driver.Option": "name default help choices minimum maximum",
     "driver.Request": "ask value raw",
     "driver.SerialSettings": "baud bits parity stop flow dtr rts",
+    "ports.PortStatus": "paper_empty selected fault",
     "testing.Golden": "id chunks expect dialect unit basis source options asked noise",
     "values.Page": "width height data",
     "values.PrintJob": "job page attempt cut",
@@ -56,6 +57,7 @@ METHODS = {
     "ports.Codec": "feed flush reset",
     "ports.Driver": "run",
     "ports.PrinterDriver": "print",
+    "ports.PrinterPort": "device_id port_status soft_reset",
     "ports.ScaleDriver": "clear_tare hurry tare zero",
     "ports.Sink": "printer ready scans trouble weights",
 }

@@ -21,7 +21,7 @@ from edge_agent.cli.devices_list import lines, shown_device, shown_port
 from edge_agent.cli.devices_watch import changes, watch
 from edge_agent.cli.main import main
 from edge_agent.discovery.ports import is_same_port, next_port, port_at, stable_url
-from edge_agent.links.find import SerialPort
+from edge_agent.links.find import FoundPort
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import SystemClock
@@ -41,7 +41,7 @@ id = "DHAKA-0001"
 [uplink]
 enabled = false
 """
-CH340 = SerialPort(
+CH340 = FoundPort(
     "/dev/ttyUSB0", vendor="1a86", product="7523", by_path="/dev/serial/by-path/usb-1", model="x"
 )
 PLUGGED = b"add@/x\0ACTION=add\0SUBSYSTEM=tty\0DEVNAME=ttyUSB1\0"
@@ -158,7 +158,7 @@ def test_settings_that_are_invalid_are_wrong_usage(booth: Path, capsys: pytest.C
 
 
 def test_a_port_is_told_with_its_device_and_its_twin() -> None:
-    twin = SerialPort("/dev/ttyUSB1", vendor="1a86", product="7523", twins=True)
+    twin = FoundPort("/dev/ttyUSB1", vendor="1a86", product="7523", twins=True)
     device = Device.model_validate({"id": "pan", "driver": "st_gs", "port": "serial:/dev/ttyUSB1"})
     text = "\n".join(lines([shown_port(twin, [("scale", device)])], [shown_device("scale", device, [twin])]))
     assert "1a86:7523" in text
@@ -168,7 +168,7 @@ def test_a_port_is_told_with_its_device_and_its_twin() -> None:
 
 
 def test_what_a_device_says_of_itself_steers_no_terminal() -> None:
-    hostile = SerialPort("/dev/ttyUSB0", maker="\x1b[2J\u202e", model="a\nb")
+    hostile = FoundPort("/dev/ttyUSB0", maker="\x1b[2J\u202e", model="a\nb")
     text = "\n".join(lines([shown_port(hostile)], []))
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -416,10 +416,10 @@ def test_no_plug_within_the_time_exits_with_1(booth: Path, capsys: pytest.Captur
 async def test_ports_that_come_and_go_are_told() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     theirs.setblocking(False)
-    states = [[CH340], [CH340, SerialPort("/dev/ttyUSB1")], [SerialPort("/dev/ttyUSB1")]]
+    states = [[CH340], [CH340, FoundPort("/dev/ttyUSB1")], [FoundPort("/dev/ttyUSB1")]]
     told: list[tuple[str, str]] = []
 
-    def ports() -> list[SerialPort]:
+    def ports() -> list[FoundPort]:
         ours.send(PLUGGED)
         return states.pop(0) if len(states) > 1 else states[0]
 
@@ -437,7 +437,7 @@ async def test_ports_that_come_and_go_are_told() -> None:
 
 
 async def test_the_next_port_is_the_one_that_was_not_there() -> None:
-    fresh = SerialPort("/dev/ttyUSB1")
+    fresh = FoundPort("/dev/ttyUSB1")
     with Hotplug(lambda: None, ()) as hotplug:
         found = await next_port(lambda: [CH340, fresh], [CH340], hotplug, SystemClock(), 5)
     assert found == fresh
@@ -448,7 +448,7 @@ def test_watching_ends_after_its_time(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_another_device_behind_the_same_node_went_and_came() -> None:
-    other = SerialPort("/dev/ttyUSB0", vendor="0403", product="6001")
+    other = FoundPort("/dev/ttyUSB0", vendor="0403", product="6001")
     assert [change for change, _ in changes([CH340], [other])] == ["removed", "added"]
 
 

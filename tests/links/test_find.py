@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.links.find import PORTS_LIMIT, TEXT_LIMIT, SerialPort, serial_ports
+from edge_agent.links.find import PORTS_LIMIT, TEXT_LIMIT, FoundPort, serial_ports
 
 HUB = "sys/devices/pci0000:00/0000:00:14.0/usb1/1-1"
 CH340 = {"idVendor": "1a86", "idProduct": "7523", "product": "USB Serial"}
@@ -57,7 +57,7 @@ class Box:
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(f"../../{node}")
 
-    def ports(self) -> list[SerialPort]:
+    def ports(self) -> list[FoundPort]:
         return serial_ports(self.root)
 
 
@@ -70,7 +70,7 @@ def test_an_adapter_is_told_with_all_that_it_says(box: Box) -> None:
     box.usb_adapter("ttyUSB0", "1-1.4", "ftdi_sio", FTDI)
     box.link("by-id", "usb-FTDI_FT232R_A10K-if00-port0", "ttyUSB0")
     assert box.ports() == [
-        SerialPort(
+        FoundPort(
             node="/dev/ttyUSB0",
             by_id="/dev/serial/by-id/usb-FTDI_FT232R_A10K-if00-port0",
             by_path="/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.4:1.0-port0",

@@ -17,6 +17,12 @@ from tests.links.far_end import LINE, Cable, Server, lost, read_exactly
         ("serial:/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.4:1.0-port0",
          PortUrl("serial", "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.4:1.0-port0")),
         ("tcp:printer.local:9100", PortUrl("tcp", "printer.local:9100")),
+        ("hidraw:/dev/edge-agent/hidraw-platform-x-usb-0:1:1.0",
+         PortUrl("hidraw", "/dev/edge-agent/hidraw-platform-x-usb-0:1:1.0")),
+        ("hidraw:0922:8003@1-1.4", PortUrl("hidraw", "0922:8003@1-1.4")),
+        ("usb:0416:5011", PortUrl("usb", "0416:5011")),
+        ("usb:0416:5011@fd500000.pcie-pci-0000:01:00.0-usb-0:1.4/1",
+         PortUrl("usb", "0416:5011@fd500000.pcie-pci-0000:01:00.0-usb-0:1.4/1")),
         ("tcp:[fe80::1%eth0]:9100", PortUrl("tcp", "[fe80::1%eth0]:9100")),
     ],
 )  # fmt: skip
@@ -30,7 +36,8 @@ def test_a_port_url_has_a_kind_and_an_address(url: str, parts: PortUrl) -> None:
     [
         "", ":", "serial", "serial:", "serial:ttyUSB0", "serial:./x", "serial:/dev/../etc/shadow",
         "serial:/a\nb", "serial:/a\x00b", "serial:/dev/\u202ettyUSB0", "serial:/dev/\ud800", "SERIAL:/dev/x",
-        " serial:/dev/x", "file:/etc/passwd", "http://host:80", "tcp:", "tcp://host:80", "usb:0416:5011",
+        " serial:/dev/x", "file:/etc/passwd", "http://host:80", "tcp:", "tcp://host:80",
+        "usb:/dev/bus/usb/001/004", "usb:0416:5011:1", "hidraw:0416", "hidraw:0416:5011@../..",
         "serial:/" + "x" * 600, "socket:x", "rfc2217:host:1", "loop:", "spy:/dev/x",
     ],
 )  # fmt: skip

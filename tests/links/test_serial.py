@@ -7,8 +7,8 @@ import random
 import pytest
 
 from edge_agent.links import descriptor
-from edge_agent.links.descriptor import WAITING_LIMIT
 from edge_agent.links.serial import SerialLink
+from edge_agent.links.waiting import WAITING_LIMIT
 from edge_agent.sdk.driver import SerialSettings
 from tests.links.far_end import Cable, eventually, lost, open_port, read_exactly, soon
 

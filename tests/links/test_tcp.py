@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.links import tcp
-from edge_agent.links.descriptor import WAITING_LIMIT
 from edge_agent.links.tcp import TcpLink, split_address
+from edge_agent.links.waiting import WAITING_LIMIT
 from edge_agent.sdk.errors import ConfigError
 from tests.links.far_end import Server, eventually, lost, read_exactly, reset, soon
 
