@@ -14,8 +14,8 @@ import zxingcpp
 from edge_agent.sdk.values import Page
 from simulators.demo.stage import Stage
 
-STEPS = 60  # prompts followed for one parcel before we call it stuck
-LOOK_S = 0.1
+STEPS = 60  # prompts followed for one parcel, or looks without a new one, before we call it stuck
+LOOK_S = 2.0  # without a new prompt; then the clerk does the same once more
 
 
 def codes_on(page: Page) -> dict[str, str]:
@@ -36,17 +36,19 @@ class Clerk:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._followed = 0  # prompts that were told and acted upon
 
     async def accept(self, item: str, weight: str) -> None:
         """Follow the prompts until this item is accepted, was accepted before, or the clerk gives up."""
         stage = self._stage
+        self._followed = len(stage.record.told)
         await stage.scanner.scan(item)
         for _ in range(STEPS):
+            await self._next_prompt()
             if item in stage.record.saved or item in stage.record.known:
                 stage.scale.put(Decimal(0))
                 return
             await self._follow(item, weight)
-            await self._something_happens()
         raise AssertionError(f"stuck at {stage.record.prompt}: {stage.record.told[-8:]}")
 
     async def _follow(self, item: str, weight: str) -> None:
@@ -73,11 +75,14 @@ class Clerk:
         else:
             await stage.agent.ask(op="print.reprint")
 
-    async def _something_happens(self) -> None:
+    async def _next_prompt(self) -> None:
+        """Wait for the next prompt, at most one look; other news, such as weights, are not the clerk's."""
         stage = self._stage
-        stage.changed.clear()
         try:
-            async with asyncio.timeout(LOOK_S * 10):
-                await stage.changed.wait()
+            async with asyncio.timeout(LOOK_S):
+                while len(stage.record.told) == self._followed:
+                    stage.changed.clear()
+                    await stage.changed.wait()
         except TimeoutError:
             return
+        self._followed = len(stage.record.told)

@@ -21,7 +21,7 @@ from tests.vm.installed import SOURCES, Installed, install
 from tests.vm.machine import Image, Saved
 from tests.vm.waking import NO_FILES, Shared, awake, prepared
 
-TEST_S = 600  # far above every deadline inside, so that those speak first
+TEST_S = 2400  # far above every deadline inside, so that those speak first
 LAST_WORDS = (
     "journalctl -b --no-pager -n 400; echo; dmesg | tail -n 200; echo; ps -ef; ls -lR /dev/serial /dev/usb"
 )

@@ -48,6 +48,8 @@ class Counter:
         self.listening = False
         self.on_saved: Callable[[str], None] = lambda _: None
         self.on_scan: Callable[[str], None] = lambda _: None
+        self.on_line: Callable[[], None] = lambda: None
+        self.lines = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._number = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
@@ -122,6 +124,8 @@ class Counter:
         try:
             while (line := await reader.readline()).endswith(b"\n"):
                 self._hear(json.loads(line))
+                self.lines += 1
+                self.on_line()
                 self.changed.set()
         except ConnectionError:
             pass  # the power went
@@ -156,10 +160,6 @@ class Counter:
         if self.record.prompt == SAVED and news.get("sound") == "saved":
             self.record.saved.append(str(news["item"]))
             self.on_saved(str(news["item"]))
-
-
-def _all_ready(status: dict[str, Any]) -> bool:
-    return all(device["status"] == "ready" for device in status["devices"])
 
 
 def _unpacked(label: dict[str, Any]) -> Label:

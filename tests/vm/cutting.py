@@ -17,7 +17,7 @@ from typing import Any
 from tests.vm.images import ROOT, WORK
 from tests.vm.waking import NO_FILES
 
-VERDICT_S = 540.0  # about two minutes here, with the other tests beside
+VERDICT_S = 1800.0  # some minutes here; a machine with other work takes its time
 
 
 class Cutting:

@@ -16,6 +16,7 @@ import random
 import shutil
 import sqlite3
 import sys
+import time
 from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,24 +31,19 @@ from tests.system.clerk import Clerk, mark_on
 from tests.vm.counter import Counter, Seen
 from tests.vm.counter_inside import MODULES, PREPARE, serve
 from tests.vm.disk_check import OnDisk, look
-from tests.vm.disk_log import after_cut, make_log
+from tests.vm.disk_log import Loss, after_cut, make_log
 from tests.vm.guest import Guest, GuestError
 from tests.vm.images import ready_image
 from tests.vm.installed import SOURCES, name_the_drivers
 from tests.vm.machine import Image, Saved, Wiring, copy_disk
+from tests.vm.moments import MOMENTS, choose
 from tests.vm.waking import awake, prepared
 
 BROKER_AS_SEEN = 1883
-RUN_S = 400.0  # one run: start, the interrupted parcel, two more
-AT_ONCE = "at once when something was saved"
-IN_FLIGHT = "just after a scan"
-IN_FLIGHT_S = 0.5  # within this a scan is committed, here
-LATER = "at some time"
-LATER_S = (1.0, 12.0)  # from before the devices are ready to after the second parcel
+RUN_S = 1200.0  # one run: start, the interrupted parcel, two more; a minute here, more on a busy machine
 CUTS = 5  # of one disk
 MOST_PARCELS = 50  # in one run; the power goes much earlier
 WHOLE_RUN = "never"
-MOMENTS = (AT_ONCE, IN_FLIGHT, LATER)
 
 
 class Chain:
@@ -68,20 +64,26 @@ class Chain:
         self.seen = Seen()
         self.findings: list[str] = []
         self.told: list[str] = []
+        self.losses: list[Loss] = []
 
-    async def suffer(self, cuts: int, *, loss: float | None = None, recover: bool = True) -> None:
+    async def suffer(
+        self, cuts: int, *, first: int = 0, loss: float | None = None, recover: bool = True
+    ) -> None:
         """So many cuts; each unflushed write is lost by `loss`, or by a chance drawn for each cut."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         copy_disk(self._image.data, self._disk)
         async with Broker() as broker, Central(self._folder / "central.db", "127.0.0.1", broker.port):
             for number in range(cuts):
-                moment = MOMENTS[number % len(MOMENTS)]
+                moment = MOMENTS[(number + first) % len(MOMENTS)]
+                start = time.monotonic()
                 chance = loss if loss is not None else self._dice.choice((0.5, 1.0))
                 await self._run(number, broker.port, moment)
-                lost = self._cut_disk(number, chance)
+                suffered = self._cut_disk(number, chance)
                 self._judge(number)
-                self.told.append(f"cut {number} {moment}: {lost} unflushed writes lost")
+                self.losses.append(suffered)
+                self.told.append(f"cut {number} {moment}: {suffered}")
+                print(self._folder.name, self.told[-1], f"after {time.monotonic() - start:.1f} s", flush=True)
                 if self.findings:
                     return
             if not recover:
@@ -128,10 +130,13 @@ class Chain:
             await self._day(counter, 2)
             await counter.drained()
             return
-        self._choose(counter, guest, moment)
+        log = self._folder / "writes.log"
+        cutting = choose(moment, counter, guest.machine.process.kill, log, self._dice)
         day = asyncio.create_task(self._day(counter, MOST_PARCELS))
         dark = asyncio.create_task(counter.dark.wait())
         await asyncio.wait((day, dark), return_when=asyncio.FIRST_COMPLETED)
+        if cutting is not None:
+            cutting.cancel()
         if not counter.dark.is_set():
             dark.cancel()
             await day  # tells why the clerk gave up
@@ -139,25 +144,6 @@ class Chain:
         day.cancel()
         with contextlib.suppress(asyncio.CancelledError, DeviceError):
             await day
-
-    def _choose(self, counter: Counter, guest: Guest, moment: str) -> None:
-        """When the power goes."""
-        cut = guest.machine.process.kill
-        loop = asyncio.get_running_loop()
-        left = self._dice.randint(1, 2)
-
-        def when_counted(_item: str) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                loop.call_later(self._dice.uniform(0, IN_FLIGHT_S) if moment == IN_FLIGHT else 0, cut)
-
-        if moment == AT_ONCE:
-            counter.on_saved = when_counted
-        elif moment == IN_FLIGHT:
-            counter.on_scan = when_counted
-        else:
-            loop.call_later(self._dice.uniform(*LATER_S), cut)
 
     async def _day(self, counter: Counter, parcels: int) -> None:
         """First what the last cut interrupted, then more parcels."""
@@ -173,13 +159,12 @@ class Chain:
         await clerk.accept(item, weight)
         self._open = None
 
-    def _cut_disk(self, number: int, loss: float) -> int:
+    def _cut_disk(self, number: int, chance: float) -> Loss:
         after = self._folder / "after.img"
-        lost = after_cut(
-            self._disk, self._folder / "writes.log", after, loss=loss, seed=self._seed * 100 + number
-        )
+        written, log = self._folder / "data.img", self._folder / "writes.log"
+        loss = after_cut(self._disk, written, log, after, loss=chance, seed=self._seed * 100 + number)
         after.replace(self._disk)
-        return lost
+        return loss
 
     def _judge(self, number: int) -> None:
         """After a cut, before anything can heal: what was told must be on the disk."""
@@ -259,7 +244,7 @@ async def _all(folder: Path) -> dict[str, dict[str, object]]:
         "careless": Chain(image, saved, folder / "careless", seed=3, synchronous="NORMAL"),
     }
     await chains["first"].suffer(CUTS)
-    await chains["second"].suffer(CUTS)
+    await chains["second"].suffer(CUTS, first=CUTS)
     await chains["careless"].suffer(CUTS, loss=1.0, recover=False)
     return {
         name: {"findings": chain.findings, "cuts": chain.told, "saved": chain.seen.record.saved}
