@@ -36,6 +36,7 @@ ANNOUNCE_GAP_S = 5.0  # a loose plug must not fill the ledger: changes closer to
 CODE_BYTES = 64  # the longest of our own codes has 24; a driver may come from anybody
 HINT_BYTES = 200  # two lines of a terminal
 IDENTITY_BYTES = 64  # a model with its firmware
+PLUG_HELPS = frozenset({"link.absent", "link.other_device", "device.wrong"})
 ENDED = LinkError("link.lost", "the driver ended")
 
 ResultT = TypeVar("ResultT")
@@ -172,7 +173,7 @@ class Supervised:
         """Return when the port is to be tried anew: what is plugged in may end the wait."""
         if code == "device.wrong":
             await self._clock.sleep(RETRY_FIRST_S)  # plugs elsewhere must not have it probed all the time
-        plug_helps = code in {"link.absent", "device.wrong"}
+        plug_helps = code in PLUG_HELPS
         await (self._plugged if plug_helps else self._clock.sleep)(wait_s)
 
     async def _serve_once(self) -> EdgeError:

@@ -11,14 +11,14 @@ that stays unfinished (dropped after two seconds, or at hang-up), an unknown cha
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 
+from drivers.scanners.listening import Listening
 from edge_agent.sdk.driver import Context, DriverSpec, Kind, Option, Options
-from edge_agent.sdk.errors import LinkError, ProtocolError
+from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.framing import SCAN_LINE_LIMIT, LineFramer, SilenceFramer, StartEndFramer
-from edge_agent.sdk.values import Scan, ScanText
+from edge_agent.sdk.values import ScanText
 
 STX, ETX = 0x02, 0x03
 AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")  # "]", the symbology's letter, its modifier
@@ -38,6 +38,7 @@ class LineDecoder:
     def __init__(self, options: Options) -> None:
         self._framer = _framer(options.text("terminator"))
         self._silent_end = options.text("terminator") == "none"
+        self.silence_s = options.integer("idle_gap_ms") / 1000 if self._silent_end else TORN_SILENCE_S
         self._prefix = options.text("prefix").encode()
         self._suffix = options.text("suffix").encode()
         self._aim = options.flag("aim")
@@ -94,67 +95,9 @@ def _torn(frame: bytes | ProtocolError) -> ProtocolError:
 # The driver
 
 
-class LineScanner:
+def build(context: Context) -> Listening:
     """Listens to one scanner. Each read becomes one call of the sink, however many barcodes it held."""
-
-    def __init__(self, context: Context) -> None:
-        self._device = context.device
-        self._link = context.link
-        self._clock = context.clock
-        self._sink = context.sink
-        self._codec = LineDecoder(context.options)
-        gap_s = context.options.integer("idle_gap_ms") / 1000
-        self._silence_s = gap_s if context.options.text("terminator") == "none" else TORN_SILENCE_S
-        self._known = False
-
-    async def run(self) -> None:
-        """Read until the link is lost; a line that is unfinished then is dropped and reported."""
-        self._codec.reset()
-        try:
-            while True:
-                await self._publish(self._codec.feed(await self._link.read()))
-                if self._codec.held:
-                    await self._finish()
-        except LinkError:
-            self._drop()
-            raise
-
-    async def _finish(self) -> None:
-        """Read on until nothing is held, giving silence its say. A read under way is never dropped."""
-        while self._codec.held:
-            reading = asyncio.ensure_future(self._link.read())
-            silence = asyncio.ensure_future(self._clock.sleep(self._silence_s))
-            try:
-                await asyncio.wait((reading, silence), return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    await self._publish(self._codec.flush())
-                await self._publish(self._codec.feed(await reading))
-            finally:
-                reading.cancel()
-                silence.cancel()
-                await asyncio.gather(reading, silence, return_exceptions=True)
-
-    async def _publish(self, values: Sequence[ScanText | ProtocolError]) -> None:
-        at = self._clock.stamp()
-        scans = []
-        for value in values:
-            if isinstance(value, ProtocolError):
-                self._sink.trouble(value)
-            else:
-                scans.append(Scan(self._device, at, value.text, value.aim, value.raw))
-        if scans:
-            self._greet()
-            await self._sink.scans(scans)
-
-    def _greet(self) -> None:
-        """A scanner cannot be asked anything: its first barcode is what proves it."""
-        if not self._known:
-            self._known = True
-            self._sink.ready()
-
-    def _drop(self) -> None:
-        for left in self._codec.flush():
-            self._sink.trouble(left if isinstance(left, ProtocolError) else _torn(left.raw))
+    return Listening(context, LineDecoder(context.options), torn=lambda scan: _torn(scan.raw))
 
 
 # Host to scanner is empty: a line scanner takes no requests. Its own side:
@@ -181,7 +124,7 @@ SPEC = DriverSpec(
     kind=Kind.SCANNER,
     title="Barcode scanner that sends text lines (serial, USB-CDC, TCP)",
     decoder=LineDecoder,
-    build=LineScanner,
+    build=build,
     options=(
         Option(
             "terminator",

@@ -7,9 +7,8 @@ Documents: Device Class Definition for HID 1.11, appendix B.1 (boot keyboard); H
 
     modifiers, reserved, up to six keys that are down
 
-A key types once, when it comes down, with the modifiers of that report. Ctrl and a key is a control code.
-While Alt is held, keypad digits spell a character code, which counts when Alt is let go: codes up to 255 are
-bytes of the barcode (UTF-8, or else Latin-1), greater ones Unicode characters. `raw` is what was typed.
+A key types once, when it comes down, with the modifiers of that report. `raw` is what was typed. What the
+keys mean stands in typed.py.
 
 Faults survived: reports cut short, repeated reports, keys that type nothing and too many keys at once (the
 whole barcode is refused), a barcode without end (dropped at 4,096 bytes), a key that hangs.
@@ -19,157 +18,66 @@ from __future__ import annotations
 
 from collections import Counter
 
-from drivers.scanners.content import CONTENT_OPTIONS, ERROR_BYTES, Content
+from drivers.scanners.content import CONTENT_OPTIONS, Content
 from drivers.scanners.reports import ReportFramer
+from drivers.scanners.typed import ALT, SILENT_ENDS, TERMINATOR, Typed
 from drivers.scanners.wedge_keys import (
-    AS_CHARACTER,
-    CAPS_LOCK,
     CONTROL,
     ENTER,
-    KEYPAD_DIGITS,
-    NUM_LOCK,
     PLAIN,
     SHIFTED,
     TAB,
-    TERMINATORS,
-    character,
     keypad_usage,
 )
-from edge_agent.sdk.driver import DriverSpec, Kind, Option, Options
+from edge_agent.sdk.driver import DriverSpec, Kind, Options
 from edge_agent.sdk.errors import ProtocolError
-from edge_agent.sdk.framing import SCAN_LINE_LIMIT
 from edge_agent.sdk.values import ScanText
 
 REPORT_BYTES = 8
-CTRL, SHIFT, ALT, GUI = 0x11, 0x22, 0x44, 0x88  # left and right
 LEFT_CTRL, LEFT_SHIFT, LEFT_ALT = 0x01, 0x02, 0x04
-CODE_DIGITS = 7  # the greatest character code, 1114111, has as many
-SURROGATES = range(0xD800, 0xE000)
-LAST_CODE = 0x10FFFF
 DEFAULT_AIM = "]C0"  # Code 128: what the device half says where the test does not care
-WRONG_KEY = "set the scanner to the US keyboard, or to HID-POS mode, which sends exact bytes"
-
-_ENDS = {
-    "any": frozenset(TERMINATORS),
-    "enter": frozenset(TERMINATORS) - {TAB},
-    "tab": frozenset({TAB}),
-    "none": frozenset[int](),
-}
 
 
 class WedgeHidDecoder:
     """Barcodes out of keyboard reports. With the terminator "any" or "none", silence ends one too."""
 
     def __init__(self, options: Options) -> None:
-        self._content = Content(options)
-        self._ends = _ENDS[options.text("terminator")]
-        self._silent_end = options.text("terminator") in ("any", "none")
+        self._typed = Typed(options)
+        self._silent_end = options.text("terminator") in SILENT_ENDS
         self._framer = ReportFramer(REPORT_BYTES)
         self.reset()
 
     @property
     def held(self) -> int:
         """How many bytes of an unfinished barcode wait."""
-        return len(self._held)
+        return self._typed.held
 
     def reset(self) -> None:
         self._framer.reset()
+        self._typed.reset()
         self._down: tuple[int, ...] = ()
-        self._caps = False
-        self._forget()
-
-    def _forget(self) -> None:
-        self._held = bytearray()
-        self._code = ""
-        self._refused = False
 
     def feed(self, data: bytes) -> list[ScanText | ProtocolError]:
         found: list[ScanText | ProtocolError] = []
         for frame in self._framer.feed(data):
-            found += self._refuse(frame) if isinstance(frame, ProtocolError) else self._report(frame)
+            found += self._typed.refuse(frame) if isinstance(frame, ProtocolError) else self._report(frame)
         return found
 
     def flush(self) -> list[ScanText | ProtocolError]:
         found: list[ScanText | ProtocolError] = []
         for torn in self._framer.flush():
-            found += self._refuse(torn) if isinstance(torn, ProtocolError) else []
-        if (self._held or self._code) and not self._refused:
-            found.append(self._silence())
-        self._caps = False
-        self._forget()
-        return found
-
-    def _silence(self) -> ScanText | ProtocolError:
-        typed = bytes(self._held)
-        if self._silent_end and not self._down and not self._code:
-            return self._content.read(typed, typed)
-        return ProtocolError("frame.torn", "a barcode without its end", typed[:ERROR_BYTES])
-
-    def _refuse(self, error: ProtocolError) -> list[ScanText | ProtocolError]:
-        """Nothing of the barcode is kept, up to its end; one error tells it."""
-        if self._refused:
-            return []
-        self._forget()
-        self._refused = True
-        return [error]
+            found += self._typed.refuse(torn) if isinstance(torn, ProtocolError) else []
+        return found + self._typed.silence(ends=self._silent_end and not self._down)
 
     def _report(self, report: bytes) -> list[ScanText | ProtocolError]:
         modifiers, keys = report[0], tuple(key for key in report[2:] if key)
         found: list[ScanText | ProtocolError] = []
-        if self._code and not modifiers & ALT:
-            found += self._spelt(report)
+        if not modifiers & ALT:
+            found += self._typed.alt_released(report)
         for key in _pressed(self._down, keys):
-            found += self._key(key, modifiers, report)
+            found += self._typed.key(key, modifiers, report)
         self._down = keys
         return found
-
-    def _key(self, key: int, modifiers: int, report: bytes) -> list[ScanText | ProtocolError]:
-        if key in self._ends:
-            return self._end(TERMINATORS[key])
-        if key == NUM_LOCK:
-            return []
-        if key == CAPS_LOCK:
-            self._caps = not self._caps
-            return []
-        if modifiers & ALT and not modifiers & (CTRL | GUI) and key in KEYPAD_DIGITS:
-            self._code += KEYPAD_DIGITS[key]
-            return [] if len(self._code) <= CODE_DIGITS else self._refuse(_no_character(report))
-        code = self._typed(key, modifiers)
-        return self._refuse(_no_character(report)) if code is None else self._append(bytes([code]))
-
-    def _typed(self, key: int, modifiers: int) -> int | None:
-        if modifiers & (ALT | GUI):
-            return None
-        if modifiers & CTRL:
-            return CONTROL.get(key)
-        if key in AS_CHARACTER:
-            return AS_CHARACTER[key]
-        typed = character(key, shift=bool(modifiers & SHIFT), caps=self._caps)
-        return None if typed is None else ord(typed)
-
-    def _spelt(self, report: bytes) -> list[ScanText | ProtocolError]:
-        code, self._code = int(self._code), ""
-        if code <= 0xFF:
-            return self._append(bytes([code]))
-        if code > LAST_CODE or code in SURROGATES:
-            return self._refuse(_no_character(report))
-        return self._append(chr(code).encode())
-
-    def _append(self, typed: bytes) -> list[ScanText | ProtocolError]:
-        if self._refused:
-            return []
-        if len(self._held) + len(typed) > SCAN_LINE_LIMIT:
-            text = f"no end within {SCAN_LINE_LIMIT} bytes"
-            return self._refuse(ProtocolError("frame.too_long", text, bytes(self._held[:ERROR_BYTES])))
-        self._held += typed
-        return []
-
-    def _end(self, terminator: str) -> list[ScanText | ProtocolError]:
-        typed, code = bytes(self._held), self._code
-        self._forget()
-        if code:
-            return [ProtocolError("frame.torn", "a character spelt in part", typed[:ERROR_BYTES])]
-        return [self._content.read(typed, typed, terminator)] if typed else []
 
 
 def _pressed(before: tuple[int, ...], now: tuple[int, ...]) -> list[int]:
@@ -182,10 +90,6 @@ def _pressed(before: tuple[int, ...], now: tuple[int, ...]) -> list[int]:
         else:
             came.append(key)
     return came
-
-
-def _no_character(report: bytes) -> ProtocolError:
-    return ProtocolError("scan.unknown_key", "a key that types no character", report, hint=WRONG_KEY)
 
 
 # The scanner's own side
@@ -231,15 +135,7 @@ SPEC = DriverSpec(
     title="Barcode scanner that types as a keyboard (boot reports, US layout, ALT-numpad mode)",
     decoder=WedgeHidDecoder,
     transports=frozenset({"hidraw"}),
-    options=(
-        Option(
-            "terminator",
-            "any",
-            "the key that ends a barcode: Enter, Tab, keypad Enter or silence (any), one of them, or none",
-            choices=tuple(_ENDS),
-        ),
-        *CONTENT_OPTIONS,
-    ),
+    options=(TERMINATOR, *CONTENT_OPTIONS),
     sources=(
         "USB Device Class Definition for HID 1.11, appendix B.1 (boot keyboard report)",
         "USB HID Usage Tables 1.12, section 10 (keyboard page)",

@@ -150,7 +150,7 @@ def _interface(place: Path, names: Mapping[str, str]) -> UsbInterface | None:
         bus=bus,
         address=address,
         usb_path=clean(usb.name),
-        udev_port=_udev_port(usb),
+        udev_port=udev_port(usb),
         node=node,
         by_path=names.get(node, ""),
         usage_page=_usage_page(place) if kind == HID else 0,
@@ -168,7 +168,7 @@ def _node(place: Path, kind: str) -> str:
     return f"{folder}/{clean(min(found).name)}" if found else ""
 
 
-def _udev_port(usb: Path) -> str:
+def udev_port(usb: Path) -> str:
     """The controller and the sockets on the way, as in udev's ID_PATH; a bus number may change, this not."""
     ports = usb.name.partition("-")[2]
     buses = [up for up in usb.parents if up.name.startswith("usb") and up.name[3:].isdecimal()]

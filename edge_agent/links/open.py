@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from edge_agent.links.evdev import EvdevLink
 from edge_agent.links.hidraw import HidrawLink
+from edge_agent.links.input_address import split_address as split_input
 from edge_agent.links.lp import LpLink
 from edge_agent.links.serial import SerialLink
 from edge_agent.links.tcp import TcpLink, split_address
@@ -94,12 +96,17 @@ async def _open_usb(address: str, _serial: SerialSettings, device: str) -> ByteL
     return await UsbLink.open(address, device=device)
 
 
+async def _open_evdev(address: str, _serial: SerialSettings, device: str) -> ByteLink:
+    return await EvdevLink.open(address, device=device)
+
+
 def _known_forms() -> str:
     return "ports are written as " + " or ".join(kind.example for kind in KINDS.values())
 
 
 KINDS: Mapping[str, PortKind] = {
     "serial": PortKind("serial:/dev/serial/by-path/NAME", _check_path, _open_serial),
+    "evdev": PortKind("evdev:VENDOR:PRODUCT[@PORT]", split_input, _open_evdev),
     "lp": PortKind("lp:/dev/usb/lp0", _check_path, _open_lp),
     "hidraw": PortKind("hidraw:VENDOR:PRODUCT[@PORT]", _check_path_or_device, _open_hidraw),
     "usb": PortKind("usb:VENDOR:PRODUCT[@PORT]", parse_usb_address, _open_usb),

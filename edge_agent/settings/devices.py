@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+from edge_agent.links.input_address import FORMS
 from edge_agent.links.open import KINDS, parse_url
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind, Option, Options, SerialSettings
@@ -166,6 +167,10 @@ def _check_address(path: KeyPath, port: str) -> Iterator[Finding]:
     except ConfigError as error:
         kind = KINDS.get(port.partition(":")[0])
         yield Finding(path, error.message, kind.example if kind else error.hint)
+        return
+    if port.startswith("evdev:/"):
+        words = "vendor and product in front, so that no other keyboard on that socket is read: " + FORMS
+        yield Finding(path, f"{shown_text(port)} does not say which device", words)
 
 
 def _used_twice(document: Table, key: str) -> Iterator[Finding]:

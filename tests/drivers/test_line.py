@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from drivers.scanners.line import SPEC, TORN_SILENCE_S, LineScanner
+from drivers.scanners.line import SPEC, TORN_SILENCE_S, build
+from drivers.scanners.listening import WAITING_BYTES
 from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.errors import LinkError
 from edge_agent.sdk.testing import MemoryLink
+from edge_agent.sdk.values import Scan
 from tests.drivers.rig import SinkLog, context, driven, turns
 
 
@@ -18,7 +21,7 @@ class Bench:
         self.clock = ManualClock()
         self.sink = SinkLog()
         self.link = MemoryLink()
-        self.driver = LineScanner(context(SPEC, self.link, self.clock, self.sink, **options))
+        self.driver = build(context(SPEC, self.link, self.clock, self.sink, **options))
 
     async def arrive(self, *chunks: bytes) -> None:
         for chunk in chunks:
@@ -133,22 +136,50 @@ async def test_the_aim_identifier_and_the_raw_bytes_go_with_the_text() -> None:
     assert scan.raw == b"]C10112345678901231\x1d10ABC"
 
 
-async def test_a_slow_sink_holds_the_reading_back() -> None:
+async def test_what_comes_while_the_agent_is_busy_keeps_its_moment_and_is_handed_over_together() -> None:
     bench = Bench()
     may_go_on = asyncio.Event()
-    taken: list[str] = []
+    taken: list[list[Scan]] = []
 
-    async def slow(scans: object) -> None:
-        taken.append("one")
+    async def slow(scans: Sequence[Scan]) -> None:
+        taken.append(list(scans))
         await may_go_on.wait()
 
     bench.sink.scans = slow  # type: ignore[method-assign]  # a sink that takes its time
     async with driven(bench.driver):
-        await bench.arrive(b"A1\r", b"A2\r", b"A3\r")
-        assert len(taken) == 1
+        await bench.arrive(b"A1\r")
+        for late in (b"A2\r", b"A3\r"):
+            await bench.clock.advance(1)
+            await bench.arrive(late)
+        await bench.clock.advance(5)
+        assert [[scan.text for scan in scans] for scans in taken] == [["A1"]]
         may_go_on.set()
         await turns()
-    assert len(taken) == 3
+    assert [[scan.text for scan in scans] for scans in taken] == [["A1"], ["A2", "A3"]]
+    first, second, third = [scan.at.uptime_ms for scans in taken for scan in scans]
+    assert (second - first, third - first) == (1000, 2000)
+
+
+async def test_a_slow_sink_holds_the_reading_back() -> None:
+    bench = Bench()
+    may_go_on = asyncio.Event()
+
+    async def slow(scans: Sequence[Scan]) -> None:
+        await may_go_on.wait()
+        bench.sink.scanned += scans
+
+    bench.sink.scans = slow  # type: ignore[method-assign]  # a sink that takes its time
+    piece = b"RB123456785GB\r" * 100
+    pieces = 40
+    async with driven(bench.driver):
+        await bench.arrive(*[piece] * pieces)
+        left = bench.link.discard_input()
+        in_hand_and_waiting = len(piece) * pieces - left
+        assert in_hand_and_waiting < 2 * (WAITING_BYTES + len(piece))
+        bench.link.arrive(piece)
+        may_go_on.set()
+        await turns()
+    assert len(bench.texts) * 14 == len(piece) * (pieces + 1) - left
 
 
 async def test_a_scanner_is_never_written_to() -> None:

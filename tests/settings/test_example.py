@@ -24,6 +24,7 @@ from edge_agent.settings.schema import schema_text
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = (CONFIG / "booth.example.toml").read_text(encoding="utf-8")
 SCALES = (CONFIG / "scales.example.toml").read_text(encoding="utf-8")
+SCANNERS = (CONFIG / "scanners.example.toml").read_text(encoding="utf-8")
 COMMENTED_SETTING = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)
 OURS = ("escpos", "line", "toledo_8217")
 
@@ -38,8 +39,9 @@ def can_be_opened(driver: str) -> bool:
 
 
 def shown_tables(kind: Kind) -> list[dict[str, object]]:
-    """The tables of a role in both examples, with every setting uncommented."""
-    documents = (tomllib.loads(uncommented(text), parse_float=Decimal) for text in (EXAMPLE, SCALES))
+    """The tables of a role in all examples, with every setting uncommented."""
+    texts = (EXAMPLE, SCALES, SCANNERS)
+    documents = (tomllib.loads(uncommented(text), parse_float=Decimal) for text in texts)
     return [table for document in documents for table in document.get(kind.value, [])]
 
 
@@ -107,6 +109,16 @@ def test_the_table_of_each_scale_is_valid_in_place_of_the_one_in_the_example(tex
             assert check(document.encode(), "example", drivers()).problems == (), table
 
 
+@pytest.mark.parametrize("text", [SCANNERS, uncommented(SCANNERS)], ids=["as it stands", "uncommented"])
+def test_the_table_of_each_scanner_is_valid_in_place_of_the_one_in_the_example(text: str) -> None:
+    before, _, rest = EXAMPLE.partition("[[scanner]]")
+    after = rest[rest.index("[[scale]]") :]
+    for table in text.split("\n[[scanner]]\n")[1:]:
+        document = f"{before}[[scanner]]\n{table}\n{after}"
+        if can_be_opened(tomllib.loads(document)["scanner"][0]["driver"]):
+            assert check(document.encode(), "example", drivers()).problems == (), table
+
+
 def test_every_key_of_the_model_stands_in_the_example() -> None:
     shown = set(keys_in(tomllib.loads(uncommented())))
     # A key that scanners show need not be shown again with each scale and printer.
@@ -154,7 +166,7 @@ def test_settings_shown_as_comments_are_the_defaults() -> None:
 
 def test_every_setting_has_an_explanation_in_the_example() -> None:
     """Above each commented setting stands an explanation, or another setting that shares it."""
-    lines = [*EXAMPLE.split("\n"), *SCALES.split("\n")]
+    lines = [*EXAMPLE.split("\n"), *SCALES.split("\n"), *SCANNERS.split("\n")]
     for number, line in enumerate(lines):
         if COMMENTED_SETTING.match(line):
             assert lines[number - 1].strip(), line
