@@ -76,6 +76,8 @@ class App:
         if parts.uplink is not None:
             stack.push_async_callback(_goodbye, parts.uplink)
             tasks(parts.uplink.run(), "uplink")
+            if (metrics := parts.make_metrics()) is not None:
+                tasks(metrics.run(), "metrics")
             tasks(parts.router.run(parts.uplink.commands), "commands")
         tasks(parts.counter.run(), "counter")
         tasks(parts.booth.run(), "devices")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from edge_agent.barcodes.parse import parse
 from edge_agent.booth import Booth
-from edge_agent.commands.operations import operations
+from edge_agent.commands import replay
+from edge_agent.commands.operations import Operation, operations
 from edge_agent.commands.router import Router
 from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.counter import Counter
@@ -30,6 +30,7 @@ from edge_agent.ledger.ledger import Entry, Ledger
 from edge_agent.links.open import open_link
 from edge_agent.live import Thinned, as_shown
 from edge_agent.local.server import LocalServer, Request
+from edge_agent.metrics import Metrics, Shed
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import SerialSettings
@@ -39,7 +40,9 @@ from edge_agent.sdk.values import Page, Proof, Stamp, Weight
 from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
 from edge_agent.supervisor import Configured, DeviceView, Pause
-from edge_agent.uplink.broker import Broker
+from edge_agent.uplink.broker import Broker, plain_reason
+from edge_agent.uplink.budget import Budget
+from edge_agent.uplink.credentials import Credentials
 from edge_agent.uplink.messages import compact
 from edge_agent.uplink.topics import Topics
 from edge_agent.uplink.uplink import Presence, Uplink
@@ -82,7 +85,9 @@ class Parts:
             {"status": self._status, **{name: _local(order) for name, order in orders.items()}},
             self._standing,
         )
-        self.uplink = self._make_uplink()
+        self.credentials: Credentials | None = None
+        self._shed = Shed()
+        self.uplink = self._make_uplink(orders)
         self.snapshot.uplink = self.uplink
         self.router = Router(
             ledger,
@@ -114,10 +119,11 @@ class Parts:
             repeat_window_ms=_ms(counter.repeat_window_s),
         )
 
-    def _make_uplink(self) -> Uplink | None:
+    def _make_uplink(self, orders: dict[str, Operation]) -> Uplink | None:
         settings = self._settings.uplink
         if not settings.enabled:
             return None
+        files = self.credentials = _credentials(self._settings, self._clock)
         topics = Topics(settings.root, self._settings.booth.id)
         will = compact({"status": "offline", "reason": "lost", "boot": self._ledger.boot})
         broker = Broker(
@@ -127,21 +133,46 @@ class Parts:
             will_topic=topics.state,
             will_payload=will,
             subscriptions=topics.subscriptions,
-            protocol=settings.protocol,
+            # where a PUBACK counts, it must tell delivery from none: MQTT 3.1.1 does not
+            protocol="5" if settings.ack == "broker" else settings.protocol,
             keepalive_s=settings.keepalive_s,
             username=settings.username,
             password=_password(settings.password_file),
-            tls=_tls(self._settings),
+            tls=files.context if files else None,
+            explain=files.explain if files else plain_reason,
         )
-        return Uplink(
+        uplink = Uplink(
             self._ledger,
             broker,
             topics,
             self._clock,
-            Presence(self.snapshot.presence, self.snapshot.devices),
+            Presence(self.snapshot.presence, self.snapshot.devices, self._alarms),
             window=settings.window,
             central=settings.ack == "central",
+            budget=Budget(settings.daily_mib, self._clock, self._ledger.boot),
+            shed=self._shed,
         )
+        orders[replay.TYPE] = replay.Replaying(uplink.publisher, self._clock)
+        return uplink
+
+    def make_metrics(self) -> Metrics | None:
+        """What tells figures to the centre; None without one."""
+        if self.uplink is None:
+            return None
+        return Metrics(
+            self.uplink,
+            self._ledger,
+            self._clock,
+            every_s=self._settings.uplink.metrics_s,
+            figures=self.snapshot.figures,
+            shed=self._shed,
+            stored=self._stored,
+            credentials=self.credentials,
+        )
+
+    def _alarms(self) -> list[str]:
+        full = [] if self._ledger.has_room else ["disk_full"]
+        return full + (self.credentials.alarms() if self.credentials else [])
 
     async def _render(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
         booth = self._settings.booth
@@ -247,15 +278,6 @@ def _password(path: Path | None) -> str:
         raise ConfigError("uplink.password", f"cannot read uplink.password_file: {error}") from error
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def _credentials(settings: Settings, clock: Clock) -> Credentials | None:
     tls = settings.uplink.tls
-    if tls is None:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=str(tls.ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if tls.cert is not None:
-            context.load_cert_chain(str(tls.cert), str(tls.key))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError("uplink.tls", f"cannot use uplink.tls: {error}") from error
-    return context
+    return Credentials(tls.ca, tls.cert, tls.key, clock) if tls is not None else None

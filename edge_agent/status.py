@@ -19,6 +19,8 @@ from edge_agent.supervisor import DeviceView
 from edge_agent.uplink.messages import utc_text
 from edge_agent.uplink.uplink import Uplink
 
+CONTRACT = 1  # the version in every event's type and in the root of the topics
+
 
 class Snapshot:
     """Asks every part for its present condition. `uplink` is None for a booth without a centre."""
@@ -47,12 +49,34 @@ class Snapshot:
         now = self._clock.stamp()
         return {
             "agent": __version__,
+            "contract": CONTRACT,
             "boot": self._ledger.boot,
             "epoch": self._ledger.epoch,
             "time": utc_text(now.utc_ms),
             "clock": now.quality.value,
             "uptimems": now.uptime_ms,
             "backlog": {"count": self._backlog(), "last": self._ledger.last},
+        }
+
+    def figures(self) -> Mapping[str, JsonValue]:
+        """What `up/metrics` carries of the booth; no item, no text of anybody."""
+        counts = self._counter.counts
+        return {
+            **self.presence(),
+            "ledger": {
+                "acknowledged": self._acked(),
+                "free_mib": self._ledger.free_mib,
+                "reserve_spent": self._ledger.reserve_spent,
+            },
+            "counter": {
+                "accepted": counts.accepted,
+                "labels": counts.labels,
+                "scans": counts.scans,
+                "repeats": counts.repeats,
+                "refused": counts.refused,
+                "not_saved": counts.not_saved,
+            },
+            "devices": {view.id: view.status.value for view in self._booth.views()},
         }
 
     def devices(self) -> list[JsonValue]:
@@ -99,6 +123,8 @@ class Snapshot:
             "forbidden": health.forbidden,
             "sent_again": health.resent,
             "rejected": health.rejected,
+            "connections": health.connections,
+            "alarms": [*health.alarms()],
         }
 
     def _acked(self) -> int:
@@ -118,6 +144,7 @@ class Snapshot:
             "since": _moment(view.since),
             "identity": view.identity,
             "bad_frames": view.bad_frames,
+            "capabilities": list(view.capabilities),
         }
         if weight := self._booth.latest_weight.get(view.id):
             age = self._clock.stamp().uptime_ms - weight.at.uptime_ms

@@ -78,6 +78,7 @@ class DeviceView:
     since: Stamp
     identity: str
     bad_frames: int
+    capabilities: tuple[str, ...] = ()
 
 
 class Outlet(Protocol):
@@ -148,6 +149,7 @@ class Supervised:
             since=self._since,
             identity=self._identity,
             bad_frames=self._bad_frames,
+            capabilities=tuple(sorted(spec.capabilities)),
         )
 
     async def run(self) -> None:

@@ -14,17 +14,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_agent.events.classes import TELEMETRY
 from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger import commands, outbox, prints
 from edge_agent.ledger.commands import Taken
-from edge_agent.ledger.outbox import Rejection
+from edge_agent.ledger.outbox import UNACKED_LIMIT, Marks, Rejection
 from edge_agent.ledger.prints import PrintStep
 from edge_agent.ledger.reserve import Reserve
 from edge_agent.ledger.store import Opened, open_ledger
 from edge_agent.ledger.worker import LedgerWorker
 from edge_agent.sdk.errors import DeviceError
+from edge_agent.sdk.values import ClockQuality
 
 DAY_MS = 86_400_000
+SHED_BACKLOG = UNACKED_LIMIT * 80 // 100  # from here on no telemetry is numbered any more
+REFUSE_BACKLOG = UNACKED_LIMIT * 95 // 100  # from here on no parcel is begun; those in hand can be finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Ledger:
         self.boot = boot
         self.acked = marks.acked
         self.last = marks.last
+        self.dead = outbox.dead_letters(opened.connection)
+        self.shed = 0
         self._reserve = reserve
         self._worker = LedgerWorker(opened.connection, reserve.release)
 
@@ -99,8 +105,15 @@ class Ledger:
 
     @property
     def has_room(self) -> bool:
-        """Whether a new parcel may be begun: reserve unspent, and the disk not nearly full."""
+        """Whether a new parcel may be begun: reserve unspent, neither disk nor ledger nearly full."""
+        if self.backlog >= REFUSE_BACKLOG:
+            return False
         return not self._reserve.spent and self._reserve.free_mib() >= self._limits.refuse_free_mib
+
+    @property
+    def free_mib(self) -> int:
+        """Free space on the ledger's disk."""
+        return self._reserve.free_mib()
 
     @property
     def backlog(self) -> int:
@@ -110,15 +123,16 @@ class Ledger:
     async def commit(self, entry: Entry) -> list[StoredEvent]:
         """Write one entry; returns its numbered events once they are on disk.
 
+        Telemetry is given up instead, and counted in `shed`, once the ledger is nearly full.
         Raises DeviceError ledger.full, ledger.broken, ledger.busy; then nothing of it is stored.
         """
 
+        events = self._without_telemetry(entry.events)
+
         def work(connection: sqlite3.Connection) -> list[StoredEvent]:
             stored = []
-            if entry.events:
-                stored = outbox.append(
-                    connection, entry.events, epoch=self.epoch, boot=self.boot, acked=self.acked
-                )
+            if events:
+                stored = outbox.append(connection, events, epoch=self.epoch, boot=self.boot, acked=self.acked)
             for name, body in entry.slots.items():
                 _put_slot(connection, name, body)
             for step in entry.prints:
@@ -132,16 +146,30 @@ class Ledger:
             self.last = max(self.last, stored[-1].seq)
         return stored
 
+    def _without_telemetry(self, events: Sequence[EventDraft]) -> Sequence[EventDraft]:
+        if self.backlog < SHED_BACKLOG:
+            return events
+        kept = [event for event in events if event.type not in TELEMETRY]
+        self.shed += len(events) - len(kept)
+        return kept
+
     async def after(self, seq: int, limit: int) -> list[StoredEvent]:
         """Up to `limit` events that follow `seq`, oldest first."""
         return await self._worker.read(lambda c: outbox.after(c, seq, limit, epoch=self.epoch))
 
+    async def urgent(self, seq: int, upto: int) -> list[StoredEvent]:
+        """The events of accepted parcels among those after `seq` up to `upto`."""
+        return await self._worker.read(lambda c: outbox.urgent(c, seq, upto, epoch=self.epoch))
+
     async def acknowledge(self, upto: int, rejected: Sequence[Rejection] = ()) -> None:
         """The central store has everything up to `upto`; what it refused is kept as dead letters."""
         before = int(time.time() * 1000) - self._limits.keep_days * DAY_MS
-        marks = await self._worker.write(
-            lambda c: outbox.acknowledge(c, upto, rejected, forget_before_ms=before)
-        )
+
+        def work(connection: sqlite3.Connection) -> tuple[Marks, int]:
+            marks = outbox.acknowledge(connection, upto, rejected, forget_before_ms=before)
+            return marks, outbox.dead_letters(connection) if rejected else self.dead
+
+        marks, self.dead = await self._worker.write(work)
         self.acked = max(self.acked, marks.acked)
 
     async def slot(self, name: str) -> str:
@@ -180,12 +208,20 @@ class Ledger:
         """How many events the central store has refused for good."""
         return await self._worker.read(outbox.dead_letters)
 
-    async def oldest_waiting_age_s(self) -> int:
-        """Age of the oldest unacknowledged event in whole seconds, by the wall clock; 0 when none waits."""
-        waiting = await self.after(self.acked, 1)
+    async def oldest_waiting_age_s(self, acked: int) -> int | None:
+        """Age of the oldest event after `acked` in whole seconds, 0 when none waits.
+
+        Within a boot by the time since boot; over boots by the wall clock, None where that was or is not set.
+        """
+        waiting = await self.after(acked, 1)
         if not waiting:
             return 0
-        return max(0, int(time.time()) - waiting[0].at.utc_ms // 1000)
+        at = waiting[0].at
+        if waiting[0].boot == self.boot:
+            return max(0, int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000) - at.uptime_ms) // 1000
+        if at.quality is ClockQuality.NONE:
+            return None
+        return max(0, int(time.time() * 1000) - at.utc_ms) // 1000
 
     async def ping(self) -> None:
         """Returns when the ledger's thread has answered."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_agent.events.classes import ACCEPTED
 from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger.ids import uuid7, uuid_text
 from edge_agent.ledger.store import EVENT_COLUMNS
@@ -94,6 +95,14 @@ def after(connection: sqlite3.Connection, seq: int, limit: int, *, epoch: str) -
     names = dict(connection.execute("SELECT n, boot FROM boots"))
     query = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq>? ORDER BY seq LIMIT ?"  # noqa: S608 - constant columns
     return [_stored(row, names, epoch) for row in connection.execute(query, (seq, limit))]
+
+
+def urgent(connection: sqlite3.Connection, seq: int, upto: int, *, epoch: str) -> list[StoredEvent]:
+    """The events of accepted parcels among those after `seq` up to `upto`."""
+    names = dict(connection.execute("SELECT n, boot FROM boots"))
+    marks_ = ",".join("?" * len(ACCEPTED))
+    query = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq>? AND seq<=? AND type IN ({marks_}) ORDER BY seq"  # noqa: S608 - constants
+    return [_stored(row, names, epoch) for row in connection.execute(query, (seq, upto, *ACCEPTED))]
 
 
 def _stored(row: tuple[Any, ...], names: dict[int, str], epoch: str) -> StoredEvent:

@@ -14,12 +14,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
+from edge_agent.settings.strict import Strict
+from edge_agent.settings.uplink import Uplink
 from edge_agent.settings.values import (
     BOOTH_ID,
     DEVICE_ID,
-    HOST,
     TEMPLATE,
-    TOPIC_ROOT,
     AbsolutePath,
     BarcodeType,
     DecimalSetting,
@@ -35,12 +35,6 @@ MAX_DEVICES = 8  # of one role; a counter has one or two, and each costs a task 
 BaudRate = Annotated[Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200], Whole]
 Policy = Literal["refuse", "flag"]
 WeightUnit = Literal["kg", "g", "mg", "t", "lb", "oz"]
-
-
-class Strict(BaseModel):
-    """Frozen, exact types, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)  # built once, whole
 
 
 class Booth(Strict):
@@ -176,69 +170,6 @@ class Device(BaseModel):
         """The serial settings; those left out are the usual 9600 8N1."""
         given = {name: getattr(self, name) for name in SerialSettings.__dataclass_fields__}
         return SerialSettings(**{name: value for name, value in given.items() if value is not None})
-
-
-class Tls(Strict):
-    """Encryption of the uplink, and how both ends prove who they are."""
-
-    ca: AbsolutePath = Field(description="File of the certificate authority that the broker is checked by.")
-    cert: AbsolutePath | None = Field(default=None, description="File of this booth's certificate.")
-    key: AbsolutePath | None = Field(default=None, description="File of this booth's private key.")
-
-    @model_validator(mode="after")
-    def _certificate_has_its_key(self) -> Self:
-        if (self.cert is None) != (self.key is None):
-            absent, other = ("key", "cert") if self.key is None else ("cert", "key")
-            raise rule(absent, "missing", f"a file, because {other} is given")
-        return self
-
-
-class Uplink(Strict):
-    """The way to the central system, an MQTT broker."""
-
-    enabled: bool = Field(
-        default=True, description="Whether there is a centre; with false all stays in the booth."
-    )
-    host: Annotated[str, Field(max_length=253)] = Field(
-        default="", pattern=HOST, description="Name or address of the broker; needed if enabled."
-    )
-    port: int = Field(
-        default=8883,
-        ge=1,
-        le=65535,
-        description="TCP port of the broker; if not given 8883 with tls, 1883 without.",
-    )
-    root: Annotated[str, Field(max_length=64)] = Field(
-        default="booth/v1", pattern=TOPIC_ROOT, description="First part of every topic."
-    )
-    protocol: Literal["auto", "5", "3.1.1"] = Field(
-        default="auto", description="Version of MQTT; auto tries 5 and falls back."
-    )
-    ack: Literal["central", "broker"] = Field(
-        default="central", description="Who must have an event before it leaves the ledger."
-    )
-    window: int = Field(default=32, ge=1, le=100, description="Messages on the way at one time.")
-    live_per_s: int = Field(
-        default=0, ge=0, le=10, description="Live weights sent to the centre each second; 0 for none."
-    )
-    keepalive_s: int = Field(
-        default=30, ge=5, le=1200, description="Seconds of silence after which the link is probed."
-    )
-    username: ShownText = Field(
-        default="", description="Name to log in with; empty where the certificate says it."
-    )
-    password_file: AbsolutePath | None = Field(
-        default=None, description="File whose first line is the password; only the agent may read it."
-    )
-    tls: Tls | None = Field(
-        default=None, description="Encryption; without this table the link is plain text."
-    )
-
-    @model_validator(mode="after")
-    def _enabled_has_a_host(self) -> Self:
-        if self.enabled and not self.host:
-            raise rule("host", "missing", "the broker's name or address, or enabled = false")
-        return self
 
 
 class Ledger(Strict):

@@ -1,6 +1,6 @@
 """Where the broker is, and what passes between a connection to it and whoever it serves.
 
-Owns: Broker, Up, Inbound, Handler. Must not know: paho, payloads.
+Owns: Broker, the words for a failure, Up, Inbound, Handler. Must not know: paho, payloads.
 """
 
 from __future__ import annotations
@@ -11,9 +11,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
+def plain_reason(cause: Exception | str) -> str:
+    """A cause in one line, for whoever knows no better."""
+    return str(cause) or type(cause).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where to connect and how."""
+    """Where to connect and how. `tls` is asked at each try, in a thread: it may read files, raise OSError."""
 
     host: str
     port: int
@@ -25,7 +30,8 @@ class Broker:
     keepalive_s: int = 30
     username: str = ""
     password: str = field(default="", repr=False)
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
+    explain: Callable[[Exception | str], str] = plain_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Handler(Protocol):
     """Who hears of the session. Called on the loop; must not block or raise."""
 
     def went_up(self, up: Up) -> None: ...
-    def went_down(self, reason: str) -> None: ...
+    def went_down(self, reason: str, code: int) -> None:
+        """`code` is the broker's MQTT 5 reason where it gave one, else 0."""
+
     def acknowledged(self, mid: int, reason: int) -> None: ...
     def arrived(self, message: Inbound) -> None: ...

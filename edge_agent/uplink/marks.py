@@ -12,19 +12,24 @@ from collections.abc import Sequence
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.errors import DeviceError
+from edge_agent.uplink.health import Health
 
 log = logging.getLogger(__name__)
 
 MARK_EVENTS = 500  # acknowledgements are written in batches: flash wears by writes
 MARK_AFTER_S = 0.5  # and at the latest after this, so that a restart repeats little
 MARK_AGAIN_S = 10.0  # a disk that did not take the mark: what is lost by waiting is sent again, no more
+KNOWN_LIMIT = 10_000  # rejections remembered so that a repetition costs no write; forgotten, it costs one
 
 
 class Marks:
     """Follows the acknowledged end of one ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, health: Health) -> None:
         self._ledger = ledger
+        self._health = health
+        self._known: set[int] = set()
+        health.rejected = ledger.dead
         self._upto = ledger.acked
         self._written = ledger.acked
         self._rejected: dict[int, Rejection] = {}
@@ -38,7 +43,10 @@ class Marks:
 
     def reject(self, rejections: Sequence[Rejection]) -> list[Rejection]:
         """To be kept as dead letters; gives those that are not known yet. Written with the next mark."""
-        fresh = [rejection for rejection in rejections if rejection.seq not in self._rejected]
+        fresh = [rejection for rejection in rejections if rejection.seq not in self._known]
+        if len(self._known) + len(fresh) > KNOWN_LIMIT:
+            self._known.clear()
+        self._known.update(rejection.seq for rejection in fresh)
         self._rejected.update((rejection.seq, rejection) for rejection in fresh)
         return fresh
 
@@ -91,7 +99,8 @@ class Marks:
                 self._rejected = rejected | self._rejected
                 self._again(MARK_AGAIN_S)
                 return
-            self._written = upto
+            self._written = max(self._written, upto)
+            self._health.rejected = self._ledger.dead
             if not self._is_much():
                 break
         self._soon()

@@ -8,7 +8,7 @@ Everything that comes down is hostile until a model here has taken it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -18,10 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge_agent.events.model import JsonValue, StoredEvent
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.errors import CommandError
+from edge_agent.uplink.doubt import BATCH_EVENTS
 
-BATCH_EVENTS = 32  # contract: a message holds 1 to 32 events
 BATCH_BYTES = 32 * 1024  # contract: and at most 32 KiB
 INBOUND_BYTES = 64 * 1024  # no command or acknowledgement is near this; larger ones are refused unread
+SEQ_LIMIT = (1 << 53) - 1  # the largest integer that every JSON reader keeps exactly
 INBOUND_DEPTH = 16  # nesting of a command's arguments
 EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 UTC_MS_LIMIT = 253_402_300_799_999  # 9999-12-31, the last moment RFC 3339 can write
@@ -38,12 +39,21 @@ class _Rejected(_Inbound):
     code: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_.\-]+$")]
 
 
+_Seq = Annotated[int, Field(ge=1, le=SEQ_LIMIT)]
+_Span = Annotated[list[_Seq], Field(min_length=2, max_length=2)]
+
+
 class AckMessage(_Inbound):
-    """`dn/ack`: everything up to `upto` of `epoch` is stored centrally, except what `rej` names."""
+    """`dn/ack`: everything up to `upto` of `epoch` is stored centrally, except what `rej` names.
+
+    `also` are ranges beyond it that are stored, too; `conn` repeats the number of the `up/state` it answers.
+    """
 
     epoch: Annotated[str, Field(max_length=64)]
     upto: Annotated[int, Field(ge=0)]
     rej: Annotated[list[_Rejected], Field(max_length=512)] = []  # the centre sends 256 at most
+    also: Annotated[list[_Span], Field(max_length=512)] = []
+    conn: Annotated[int | None, Field(ge=0)] = None
 
     def rejections(self) -> tuple[Rejection, ...]:
         return tuple(Rejection(r.seq, r.code) for r in self.rej)
@@ -81,35 +91,42 @@ def utc_text(utc_ms: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def event_text(event: StoredEvent, booth: str) -> str:
-    """One event as a CloudEvent, ready to be joined into a batch."""
+def event_text(event: StoredEvent, booth: str, replay: str = "") -> str:
+    """One event as a CloudEvent, ready to be joined into a batch; `replay` marks a repetition on request."""
     at = event.at
+    mark = f',"replay":{json.dumps(replay)}' if replay else ""
     return (
         f'{{"specversion":"1.0","id":"{event.id}","source":"/booths/{booth}"'
         f',"type":"booth.{event.type}.v1","time":"{utc_text(at.utc_ms)}"'
         f',"subject":{json.dumps(event.subject, ensure_ascii=False)}'
         f',"epoch":"{event.epoch}","seq":{event.seq},"boot":"{event.boot}"'
         f',"uptimems":{at.uptime_ms},"clock":"{at.quality}"'
-        f',"datacontenttype":"application/json","data":{event.data}}}'
+        f'{mark},"datacontenttype":"application/json","data":{event.data}}}'
     )
 
 
-def batches(events: Sequence[StoredEvent], booth: str, limit: int = BATCH_BYTES) -> list[tuple[int, bytes]]:
-    """Events packed into messages within the contract's bounds: (number of the last event in it, payload)."""
-    packed: list[tuple[int, bytes]] = []
+def batches(
+    events: Sequence[StoredEvent],
+    booth: str,
+    limit: int = BATCH_BYTES,
+    *,
+    count: int = BATCH_EVENTS,
+    replay: str = "",
+) -> Iterator[tuple[list[int], bytes]]:
+    """Events packed into messages within the contract's bounds: (the numbers in it, payload)."""
     held: list[bytes] = []
-    size, last = 2, 0
+    seqs: list[int] = []
+    size = 2
     for event in events:
-        text = event_text(event, booth).encode()
-        if held and (len(held) == BATCH_EVENTS or size + len(text) + 1 > limit):
-            packed.append((last, b"[" + b",".join(held) + b"]"))
-            held, size = [], 2
+        text = event_text(event, booth, replay).encode()
+        if held and (len(held) == count or size + len(text) + 1 > limit):
+            yield seqs, b"[" + b",".join(held) + b"]"
+            held, seqs, size = [], [], 2
         held.append(text)
+        seqs.append(event.seq)
         size += len(text) + 1
-        last = event.seq
     if held:
-        packed.append((last, b"[" + b",".join(held) + b"]"))
-    return packed
+        yield seqs, b"[" + b",".join(held) + b"]"
 
 
 def compact(value: Mapping[str, JsonValue]) -> bytes:

@@ -1,11 +1,14 @@
-"""Events from the ledger to the central store: oldest first, through a window, gone only when stored there.
+"""Events from the ledger to the central store: through a window, gone only when stored there.
 
-Owns: the cursor, the window, the acknowledgement timers. Must not know: paho, SQL.
+Owns: what leaves next, what each answer means, when it leaves again. Must not know: paho, SQL.
 
-An event's life here: waiting in the ledger, on the wire (its message has an id), with the broker (PUBACK),
-stored centrally (`dn/ack`). PUBACK frees the wire's window, the central acknowledgement moves the ledger's
-mark. What the centre does not acknowledge in time is sent again under the same number. In "broker" mode a
-PUBACK counts as the acknowledgement, except "no matching subscribers", which is delivery to nobody.
+An event's life here: in the ledger, on the wire, with the broker (PUBACK), stored by the centre (`dn/ack`).
+PUBACK frees the wire's window, the central acknowledgement moves the ledger's mark. What the centre does not
+acknowledge in time is sent again under the same number. In "broker" mode a PUBACK counts, except "no matching
+subscribers", which is delivery to nobody.
+
+Three lanes: accepted parcels overtake while much waits (express), everything in order (stream), and what the
+centre asked for again (replay), in this order of right of way. See docs/decisions on priorities.
 """
 
 from __future__ import annotations
@@ -13,99 +16,66 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from edge_agent.events.model import StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.errors import LinkError
+from edge_agent.sdk.errors import DeviceError
+from edge_agent.uplink.doubt import BATCH_EVENTS, Doubt
+from edge_agent.uplink.express import Express
+from edge_agent.uplink.flow import Flow
+from edge_agent.uplink.health import Health
 from edge_agent.uplink.marks import Marks
-from edge_agent.uplink.messages import BATCH_BYTES, BATCH_EVENTS, batches, compact, event_text
+from edge_agent.uplink.outgoing import Message, Outgoing
+from edge_agent.uplink.refusals import Deed, Refusal, refusal
+from edge_agent.uplink.replay import Replay
+from edge_agent.uplink.spans import Spans
+from edge_agent.uplink.standins import StandIns
 
 log = logging.getLogger(__name__)
 
 READ_EVENTS = 8 * BATCH_EVENTS  # one read of the ledger fills this many messages; about 100 KiB of memory
-PUBACK_TIMEOUT_S = 20.0  # a broker that took a message and says nothing
-CENTRAL_ACK_TIMEOUT_S = 30.0  # contract: no acknowledgement within 30 s of PUBACK, then again
-ESCAPED = 6  # bytes that one character may take in JSON
-SUBJECT_KEPT = 32  # characters of the subject of an event that the broker cannot carry: an item's number
-ENVELOPE_BYTES = 512  # of a CloudEvent beside data and subject
-PAUSE_AFTER_REFUSAL_S = 30.0  # broker quota or implementation error: the rows stay, try again
-
-NO_SUBSCRIBERS = 0x10
-NOT_AUTHORISED = 0x87
-PAUSES_S = {
-    NO_SUBSCRIBERS: 5.0,  # a consumer may be starting just now
-    NOT_AUTHORISED: 300.0,  # alarm, keep everything, probe rarely
-}
-
-
-class Wire(Protocol):
-    """The part of the session that the publisher uses."""
-
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int: ...
-    def drop(self, reason: str) -> None: ...
-
-
-@dataclass(slots=True)
-class _Sent:
-    """One message on the wire: the last event in it, and when it left."""
-
-    last: int
-    at: float
-
-
-@dataclass(slots=True)
-class Health:
-    """What the uplink knows of itself, for status and `up/state`."""
-
-    connected: bool = False
-    reason: str = "not connected yet"
-    no_consumer: bool = False
-    forbidden: bool = False
-    proven: bool = False
-    resent: int = 0
-    rejected: int = 0
-    trouble: set[str] = field(default_factory=set)
+UNREADABLE_PAUSE_S = 10.0  # a ledger that cannot be read just now
+REPLAY_PAUSE_S = 30.0  # a broker that refused a repetition
+PACKET_TOO_LARGE = 0x95  # DISCONNECT of a broker that did not name its limit
 
 
 class Publisher:
-    """Drains the ledger through the session's window."""
+    """Drains the ledger through the flow."""
 
     def __init__(
         self,
         ledger: Ledger,
-        wire: Wire,
+        flow: Flow,
         clock: Clock,
         *,
         topic: str,
         booth: str,
+        health: Health,
         window: int = 32,
         central: bool = True,
         on_acknowledged: Callable[[int], None] = lambda _: None,
     ) -> None:
         """`central` False counts the broker's PUBACK as stored (no central store yet)."""
         self._ledger = ledger
-        self._wire = wire
+        self._flow = flow
         self._clock = clock
-        self._topic = topic
-        self._booth = booth
-        self._configured = window
-        self._window = window
+        self._configured = self._window = window
         self._central = central
         self._on_acknowledged = on_acknowledged
-        self._limit = BATCH_BYTES
-        self._cursor = ledger.acked
-        self._delivered = ledger.acked
-        self._acked = ledger.acked
-        self._delivered_at = 0.0
-        self._sent: dict[int, _Sent] = {}
+        self._acked = self._delivered = self._cursor = ledger.acked
+        self._also = Spans()
+        self._sent: dict[Message, bool] = {}  # whether it belongs to the stream
         self._wake = asyncio.Event()
-        self._paused_until = 0.0
-        self._marks = Marks(ledger)
-        self.health = Health()
+        self._doubt = Doubt()
+        self._told_refusal = 0
+        self._marks = Marks(ledger, health)
+        self._express = Express(ledger)
+        self._standins = StandIns(self._marks, health, booth, ledger.epoch)
+        self._out = Outgoing(flow, clock, self._standins, health, topic=topic, booth=booth)
+        self.replayed = Replay(ledger)
+        self.health = health
 
     @property
     def acked(self) -> int:
@@ -115,73 +85,64 @@ class Publisher:
     @property
     def busy(self) -> bool:
         """Whether something is under way, or held back, that a timer must watch."""
-        return bool(self._sent) or self._acked < self._ledger.last
+        return bool(self._sent) or self._acked < self._ledger.last or self.replayed.wanted
 
     async def run(self) -> None:
         """Send what waits, for ever. Cancel to stop; then call `close`."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._may_send() and self._cursor < self._ledger.last:
-                events = await self._ledger.after(self._cursor, READ_EVENTS)
-                if not events:
-                    break
-                if events[0].seq == self._cursor + 1:  # an offer may have sent them while we read
-                    self._send(events)
+            try:
+                while self._out.may and await self._send_some():
+                    pass
+            except DeviceError as error:  # read again later: the booth's work goes on
+                log.error("%s", error)
+                self.health.trouble.add("ledger_unreadable")
+                self._out.pause(UNREADABLE_PAUSE_S)
 
     def offer(self, events: Sequence[StoredEvent]) -> None:
         """Events just committed: sent at once when nothing older waits, otherwise read back in their turn."""
-        if events and self._may_send() and self._cursor == events[0].seq - 1:
-            self._send(events)
+        if events and self._cursor == events[0].seq - 1 and self._stream_may():
+            self._send_stream(events)
         if self._cursor < self._ledger.last:
             self._wake.set()
+
+    def replay(self, first: int, last: int, mark: str) -> None:
+        """Send these again on request, behind everything else. Raises CommandError replay.…"""
+        self.replayed.begin(first, last, mark)
+        self._wake.set()
 
     def went_up(self, window: int, packet_bytes: int) -> None:
         """A new connection: everything not known to be stored is sent again."""
         self._window = max(1, min(self._configured, window))
-        overhead = len(self._topic) + 16
-        self._limit = max(1024, min(BATCH_BYTES, packet_bytes - overhead))
-        self._sent.clear()
-        self._paused_until = 0.0
+        self._out.opened(packet_bytes)
         self._rewind()
-        self.health.connected, self.health.reason, self.health.proven = True, "", False
+        self.replayed.rewind()
         self._wake.set()
 
-    def went_down(self, reason: str) -> None:
+    def went_down(self, code: int) -> None:
+        """`code` is the broker's reason, where it gave one."""
+        if code == PACKET_TOO_LARGE and self._sent:
+            self._standins.refused(max((message.seqs for message in self._sent), key=len))
         self._sent.clear()
-        self.health.connected, self.health.reason, self.health.proven = False, reason, False
 
-    def puback(self, mid: int, reason: int) -> bool:
-        """The broker answered a message of ours; False when the id is not one of an event batch."""
-        sent = self._sent.pop(mid, None)
-        if sent is None:
-            return False
-        self.health.no_consumer = reason == NO_SUBSCRIBERS
-        if reason >= 0x80 or self.health.no_consumer:
-            self._refused(reason)
-            return True
-        self.health.forbidden = False
-        if self._delivered == self._acked:  # the oldest that waits for the centre counts, not the newest
-            self._delivered_at = self._clock.monotonic_s()
-        self._delivered = max(self._delivered, self._all_delivered(sent.last))
-        if not self._central:
-            self._stored_upto(self._delivered)
-        self._wake.set()
-        return True
-
-    def central_ack(self, epoch: str, upto: int, rejected: Sequence[Rejection]) -> None:
-        """The central store has everything up to `upto`; what it refuses becomes a dead letter."""
-        self.health.proven = True
+    def central_ack(
+        self, epoch: str, upto: int, rejected: Sequence[Rejection], also: Sequence[Sequence[int]] = ()
+    ) -> None:
+        """The central store has everything up to `upto`, and `also`; what it refuses is a dead letter."""
         if epoch != self._ledger.epoch:
             return
-        if upto > self._ledger.last:
+        last = self._ledger.last
+        self._doubt.heard()
+        if upto > last:
             self.health.trouble.add("ack_beyond_end")
-            log.error("the centre acknowledges %d, but only %d events exist", upto, self._ledger.last)
-            upto = self._ledger.last
-        fresh = self._marks.reject([r for r in rejected if self._acked < r.seq <= self._ledger.last])
+            log.error("the centre acknowledges %d, but only %d events exist", upto, last)
+            upto = last
+        fresh = self._marks.reject([r for r in rejected if r.seq <= last])
         if fresh:
-            self.health.rejected += len(fresh)
             log.error("the centre refuses %d events, first %d: %s", len(fresh), fresh[0].seq, fresh[0].code)
+        for first, final in also:
+            self._also.add(max(first, self._acked + 1), min(final, last))
         self._stored_upto(upto)
 
     def resend(self) -> None:
@@ -189,87 +150,150 @@ class Publisher:
         if not self.health.connected:
             return
         if self.health.no_consumer:
-            self._paused_until = 0.0  # this is what the pause was waiting for
-        self.health.resent += self._cursor - self._acked
-        self._rewind()
-        self._wake.set()
+            self._out.pause(0.0)  # this is what the pause was waiting for
+        self._doubt.heard()
+        self._send_again()
 
     def check(self) -> None:
         """Look at the timers; called every few seconds while something is under way."""
-        now = self._clock.monotonic_s()
-        if self._sent and now - min(sent.at for sent in self._sent.values()) > PUBACK_TIMEOUT_S:
-            self._wire.drop("the broker does not acknowledge")
-            return
-        waits = self._central and self._acked < self._delivered and not self._sent
-        if waits and self.health.connected and now - self._delivered_at > CENTRAL_ACK_TIMEOUT_S:
-            self.health.resent += self._cursor - self._acked
-            self._rewind()
-            self._delivered_at = now
-        if self.health.connected and now >= self._paused_until:
+        now_s = self._clock.monotonic_s()
+        if self._central and self.health.connected:
+            if self._doubt.overdue(now_s):
+                self._doubt.again(now_s)
+                self._send_again()
+            self._express.check(now_s)
+        if self.health.connected and not self._out.paused:
             self._wake.set()
 
     async def close(self) -> None:
         """Write the last mark."""
         await self._marks.close()
 
-    def _may_send(self) -> bool:
-        return (
-            self.health.connected
-            and len(self._sent) < self._window
-            and self._clock.monotonic_s() >= self._paused_until
-        )
+    def _stream_may(self) -> bool:
+        in_doubt = self._cursor - self._acked
+        return self._out.may and in_doubt < self._doubt.ahead and self._flow.budget.records
 
-    def _send(self, events: Sequence[StoredEvent]) -> None:
-        """Put events onto the wire as far as the window allows."""
-        fitting = [self._withheld(event) if self._too_large(event) else event for event in events]
-        for last, payload in batches(fitting, self._booth, self._limit):
-            if not self._may_send():
-                return
-            try:
-                mid = self._wire.publish(self._topic, payload)
-            except LinkError:  # gone meanwhile; or larger than the smallest broker takes
-                self._paused_until = self._clock.monotonic_s() + PAUSE_AFTER_REFUSAL_S
-                return
-            self._cursor = last
-            self._sent[mid] = _Sent(last, self._clock.monotonic_s())
+    async def _send_some(self) -> bool:
+        """The lane that has the right of way; False when none has anything to send now."""
+        records = self._flow.budget.records
+        if self._doubt.ahead > 1:
+            urgent = await self._express.waiting(self._cursor, self._also, held_back=not records)
+            if urgent is not None:
+                return self._send_express(urgent)
+        if self._cursor < self._ledger.last and self._stream_may():
+            return await self._read_stream()
+        return records and self._doubt.ahead > 1 and await self._send_replay()
 
-    def _too_large(self, event: StoredEvent) -> bool:
-        longest = ESCAPED * (len(event.data) + len(event.subject)) + ENVELOPE_BYTES
-        return longest > self._limit and len(event_text(event, self._booth).encode()) + 2 > self._limit
+    def _send_express(self, events: Sequence[StoredEvent]) -> bool:
+        left = self._out.send(events, self._answered, batch=self._express.batch)
+        self._sent.update((message, False) for message in left)
+        self._express.left(seq for message in left for seq in message.seqs)
+        return bool(left) or not events
 
-    def _withheld(self, event: StoredEvent) -> StoredEvent:
-        """In place of an event that the broker cannot carry: the numbering stays gapless, it is kept here."""
-        self.health.trouble.add("event_too_large")
-        if self._marks.reject([Rejection(event.seq, "too_large_for_broker")]):
-            log.error("event %d is larger than the broker takes; kept as a dead letter", event.seq)
-        body = compact({"reason": "too_large_for_broker", "type": event.type}).decode()
-        return replace(event, type="event.withheld", subject=event.subject[:SUBJECT_KEPT], data=body)
+    async def _read_stream(self) -> bool:
+        before = self._cursor
+        events = await self._ledger.after(before, min(READ_EVENTS, self._doubt.ahead))
+        if self._cursor != before:
+            return True  # an offer or a new connection moved it while we read
+        if not events:
+            return False
+        return self._send_stream(self._standins.without_gap(before, events))
+
+    def _send_stream(self, events: Sequence[StoredEvent]) -> bool:
+        """Put events onto the wire in order, as far as window and doubt allow; skip those that are stored."""
+        allowed = events[: max(0, self._doubt.ahead - (self._cursor - self._acked))]
+        fresh = [event for event in allowed if event.seq not in self._also]
+        left = self._out.send(fresh, self._answered, batch=self._doubt.batch)
+        self._sent.update((message, True) for message in left)
+        reached = left[-1].seqs[-1] if left else self._cursor
+        if allowed and (not fresh or reached == fresh[-1].seq):
+            self._cursor = allowed[-1].seq
+            return True
+        self._cursor = reached
+        return bool(left)
+
+    async def _send_replay(self) -> bool:
+        events, mark = await self.replayed.load()
+        left = self._out.send(events, self._replay_answered, batch=BATCH_EVENTS, replay=mark)
+        self.replayed.took([seq for message in left for seq in message.seqs])
+        return bool(left)
+
+    def _answered(self, message: Message, reason: int) -> None:
+        """The broker's word on one message; of one that was given up meanwhile it says nothing."""
+        stream = self._sent.pop(message, None)
+        if stream is None:
+            return
+        refused = refusal(reason)
+        self.health.no_consumer = refused is not None and refused.deed is Deed.NOBODY
+        if refused is not None:
+            self._refused(message, reason, refused)
+            return
+        self.health.forbidden = False
+        self._told_refusal = 0
+        self._standins.carried(message.seqs)
+        if stream:
+            self._doubt.delivered(self._clock.monotonic_s())
+            self._delivered = max(self._delivered, self._all_delivered(message.seqs[-1]))
+        else:
+            self._express.delivered(self._clock.monotonic_s())
+        if not self._central:
+            if not stream:
+                self._also.add_all(message.seqs)
+            self._stored_upto(self._delivered)
+        self._wake.set()
+
+    def _replay_answered(self, message: Message, reason: int) -> None:
+        if refusal(reason) is None:
+            self.replayed.confirmed(message.seqs)
+        else:
+            self.replayed.rewind()
+            self._out.pause(REPLAY_PAUSE_S)
+        self._wake.set()
+
+    def _refused(self, message: Message, reason: int, refused: Refusal) -> None:
+        """Nothing sent so far counts: a later message's PUBACK must not vouch for the refused one."""
+        if self._told_refusal != reason:
+            self._told_refusal = reason
+            log.error("the broker does not take events (reason 0x%02x); they are kept", reason)
+        self.health.forbidden = refused.deed is Deed.PARK
+        pause_s = refused.pause_s
+        self._rewind()
+        if refused.deed is Deed.NOBODY:
+            pause_s = self._doubt.nobody()
+        elif refused.deed is Deed.SPLIT:
+            self._standins.refused(message.seqs)
+        elif refused.deed is Deed.RECONNECT:
+            self._flow.overran()
+        self._out.pause(pause_s)
+        self._wake.set()
+
+    def _send_again(self) -> None:
+        self.health.resent += self._cursor - self._acked
+        self._rewind()
+        self._wake.set()
 
     def _all_delivered(self, last: int) -> int:
-        """The highest event below which nothing is on the wire any more."""
-        if not self._sent:
-            return max(last, self._cursor)
-        first_open = min(sent.last for sent in self._sent.values())
-        return last if last < first_open else self._delivered
-
-    def _refused(self, reason: int) -> None:
-        """Nothing sent so far counts: a later message's PUBACK must not vouch for the refused one."""
-        self.health.forbidden = reason == NOT_AUTHORISED
-        pause = PAUSES_S.get(reason, PAUSE_AFTER_REFUSAL_S)
-        self._paused_until = self._clock.monotonic_s() + pause
-        self._sent.clear()
-        self._rewind()
-        log.error("the broker does not take events (reason 0x%02x); kept, next try in %d s", reason, pause)
+        """The highest event of the stream below which nothing is on the wire any more."""
+        open_now = [message.seqs[-1] for message, stream in self._sent.items() if stream]
+        if not open_now:
+            return self._cursor
+        return last if last < min(open_now) else self._delivered
 
     def _rewind(self) -> None:
+        self._sent.clear()
         self._cursor = self._delivered = self._acked
+        self._doubt.opened(self._window)
+        self._express.begin(self._window)
 
     def _stored_upto(self, upto: int) -> None:
-        if upto <= self._acked and not self._marks.has_rejections:
-            return
-        self._acked = max(self._acked, upto)
-        self._cursor = max(self._cursor, self._acked)
-        self._delivered = max(self._delivered, self._acked)
-        self._delivered_at = self._clock.monotonic_s()
-        self._on_acknowledged(self._acked)
-        self._marks.reach(self._acked)
+        now_s = self._clock.monotonic_s()
+        upto = self._also.above(max(upto, self._acked))
+        if upto > self._acked or self._marks.has_rejections:
+            self._acked = upto
+            self._cursor = max(self._cursor, upto)
+            self._delivered = max(self._delivered, upto)
+            self._doubt.progress(now_s, waits=upto < self._delivered)
+            self._on_acknowledged(upto)
+            self._marks.reach(upto)
+        self._express.stored(self._acked, self._also, now_s)
+        self._wake.set()

@@ -38,6 +38,10 @@ class Topics:
         return self.up("live")
 
     @property
+    def metrics(self) -> str:
+        return self.up("metrics")
+
+    @property
     def responses(self) -> str:
         return self.up("rsp")
 

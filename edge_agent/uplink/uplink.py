@@ -1,9 +1,6 @@
 """The booth's side of the central contract: session, publisher and presence joined.
 
-Owns: which message goes where, when the booth calls itself online. Must not know: paho, SQL, devices.
-
-`online` is only said after the centre has answered on this connection: its answer to `up/state` is the
-acknowledgement of what it has. Before that the state is `degraded`, reason `unproven`.
+Owns: which message goes where, what is done with each that comes. Must not know: paho, SQL, devices.
 """
 
 from __future__ import annotations
@@ -12,7 +9,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from edge_agent.crash import reach
 from edge_agent.events.model import JsonValue, StoredEvent
@@ -20,24 +16,26 @@ from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import CommandError, LinkError
 from edge_agent.uplink.broker import Broker, Inbound, Up
+from edge_agent.uplink.budget import Budget
+from edge_agent.uplink.flow import Flow
+from edge_agent.uplink.health import Health
 from edge_agent.uplink.messages import CommandMessage, Refused, compact, read_ack, read_command
-from edge_agent.uplink.publisher import Health, Publisher
+from edge_agent.uplink.notices import Notice, Notices, Shed
+from edge_agent.uplink.publisher import Publisher
 from edge_agent.uplink.session import Session
+from edge_agent.uplink.standing import Presence, Standing
 from edge_agent.uplink.topics import Topics
 
 log = logging.getLogger(__name__)
 
+__all__ = ["Presence", "Uplink"]
+
 CHECK_S = 2.0  # look at the timers this often while something is unacknowledged; an idle booth sleeps
 CENTRAL_BACK_S = 2.0  # nine thousand booths must not answer a restarted centre in the same instant
 COMMANDS_WAITING = 8  # half of our Receive Maximum: the other half stays free for acknowledgements
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """What `up/state` says beside the status; asked when it is sent."""
-
-    snapshot: Callable[[], Mapping[str, JsonValue]]
-    devices: Callable[[], list[JsonValue]]
+METRICS_KEPT = 12  # an hour of them, one each five minutes
+METRICS_S = 3600  # a figure of an hour ago explains nothing that still matters
+OVERRAN = {0x93, 0x94}  # DISCONNECT: receive maximum exceeded, topic alias invalid
 
 
 class Uplink:
@@ -53,92 +51,124 @@ class Uplink:
         *,
         window: int,
         central: bool,
+        budget: Budget | None = None,
+        shed: Shed = lambda _count, _why: None,
     ) -> None:
         self._topics = topics
         self._clock = clock
         self._presence = presence
-        self._central = central
+        self.health = Health()
         self._session = Session(broker, self, clock)
-        self._publisher = Publisher(
+        self.flow = Flow(self._session, clock, budget or Budget(0, clock))
+        self._notices = Notices(self.flow, clock, shed, telemetry_kept=METRICS_KEPT)
+        self.publisher = Publisher(
             ledger,
-            self._session,
+            self.flow,
             clock,
             topic=topics.events,
             booth=topics.booth,
+            health=self.health,
             window=window,
             central=central,
             on_acknowledged=lambda _: reach("event.acknowledged"),
+        )
+        self._standing = Standing(
+            ledger, self.health, presence, self._tell_state, acked=lambda: self.acked, central=central
         )
         self.commands: asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]] = asyncio.Queue(
             maxsize=COMMANDS_WAITING
         )
         self._loop = asyncio.get_running_loop()
-        self._status = ""
         self._busy = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - spreads answers, guards nothing
 
     @property
-    def health(self) -> Health:
-        return self._publisher.health
-
-    @property
     def acked(self) -> int:
-        return self._publisher.acked
+        return self.publisher.acked
 
     @property
     def status(self) -> str:
-        """online, degraded or offline, as the centre is told."""
-        if not self.health.connected:
-            return "offline"
-        healthy = self.health.proven or not self._central
-        return "online" if healthy and not self.health.forbidden else "degraded"
+        """online, draining, degraded or offline, as the centre is told."""
+        return self._standing.now().status
 
     async def run(self) -> None:
         """Keep the session, send what waits, watch the timers."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._session.run(), name="uplink session")
-            tasks.create_task(self._publisher.run(), name="uplink publisher")
+            tasks.create_task(self.publisher.run(), name="uplink publisher")
+            tasks.create_task(self._standing.run(), name="uplink state")
             tasks.create_task(self._watch(), name="uplink timers")
 
     def stored(self, events: Sequence[StoredEvent]) -> None:
         """Events that are on disk now."""
-        self._publisher.offer(events)
+        self.publisher.offer(events)
         self._busy.set()
         reach("event.published")
 
     def devices_changed(self) -> None:
         """Publish the inventory anew."""
-        self._publish(self._topics.devices, {"devices": self._presence.devices()}, retain=True)
+        self._newest(self._topics.devices, {"devices": self._presence.devices()})
 
     def live(self, reading: Mapping[str, JsonValue]) -> None:
         """A weight as it is shown now: told to whoever listens, kept by nobody."""
-        self._publish(self._topics.live, reading, retain=False, qos=0)
+        if not (self.health.connected and self.flow.budget.telemetry):
+            return
+        try:
+            self.flow.spill(self._topics.live, compact(reading))
+        except LinkError:
+            return  # the next one comes at once
+
+    def metrics(self, figures: Mapping[str, JsonValue]) -> None:
+        """Counters and conditions; the first to be given up."""
+        until_s = self._clock.monotonic_s() + METRICS_S
+        self._notices.telemetry(
+            Notice(self._topics.metrics, compact(figures), until_s=until_s, expiry_s=METRICS_S)
+        )
+        self._refresh()
 
     def respond(self, response: Mapping[str, JsonValue]) -> None:
         """Publish a command's life cycle; its end is in the ledger too."""
-        self._publish(self._topics.responses, response, retain=False)
+        if self.health.connected:
+            self._notices.answer(Notice(self._topics.responses, compact(response)))
+            self._busy.set()
+
+    def reconnect(self, reason: str) -> None:
+        """Leave this connection and make another one: the certificate has changed."""
+        self._session.drop(reason)
 
     async def goodbye(self) -> None:
         """Say that the booth is stopping, then leave."""
-        self._tell_state("offline", "stopped")
+        if self.health.connected:
+            await self._standing.stopped()
         await self._session.close()
-        await self._publisher.close()
+        await self.publisher.close()
 
     def went_up(self, up: Up) -> None:
         log.info("connected to the broker (MQTT %s)", "5" if up.version == 5 else "3.1.1")
-        self._status = ""
-        self._publisher.went_up(up.window, up.packet_bytes)
+        self.health.connected, self.health.reason, self.health.proven = True, "", False
+        self.health.connections += 1
+        self.health.version = up.version
+        self.health.duplicate = self._session.duplicate
+        self._notices.connected()
+        self.flow.opened(up.window)
+        self.publisher.went_up(up.window, up.packet_bytes)
         self._busy.set()
-        self._loop.call_soon(self._refresh)
+        self._standing.anew()
         self._loop.call_soon(self.devices_changed)
 
-    def went_down(self, reason: str) -> None:
+    def went_down(self, reason: str, code: int) -> None:
         if self.health.connected or not self.health.reason.startswith(reason):
             log.warning("no connection to the broker: %s", reason)
-        self._publisher.went_down(reason)
+        self.health.connected, self.health.reason, self.health.proven = False, reason, False
+        if code in OVERRAN:
+            self.flow.overran()
+        self.flow.closed()
+        self._notices.disconnected()
+        self.publisher.went_down(code)
 
     def acknowledged(self, mid: int, reason: int) -> None:
-        self._publisher.puback(mid, reason)
+        self.flow.puback(mid, reason)
+        self._notices.pump()
         self._refresh()
 
     def arrived(self, message: Inbound) -> None:
@@ -155,10 +185,13 @@ class Uplink:
 
     def _central_is_back(self, *, fresh: bool) -> None:
         """Tell the state again, and what was under way when it was away; spread over a whole fleet."""
-        self._status = ""
-        self._loop.call_soon(self._refresh)
-        if fresh:
-            self._loop.call_later(self._random.uniform(0.0, CENTRAL_BACK_S), self._publisher.resend)
+        if not fresh:
+            return  # the session has just told both
+        self._loop.call_later(self._random.uniform(0.0, CENTRAL_BACK_S), self._tell_again)
+
+    def _tell_again(self) -> None:
+        self._standing.anew()
+        self.publisher.resend()
 
     def _ack(self, message: Inbound) -> None:
         try:
@@ -167,7 +200,9 @@ class Uplink:
             log.warning("%s", error)
         else:
             if not message.retained:
-                self._publisher.central_ack(ack.epoch, ack.upto, ack.rejections())
+                answers_now = ack.conn is None or ack.conn == self.health.connections
+                self.health.proven = self.health.proven or answers_now
+                self.publisher.central_ack(ack.epoch, ack.upto, ack.rejections(), ack.also)
                 self._refresh()
         message.done()
 
@@ -192,24 +227,30 @@ class Uplink:
         while True:
             await self._busy.wait()
             await self._clock.sleep(CHECK_S)
-            self._publisher.check()
-            if not (self.health.connected and self._publisher.busy):
+            self.flow.check()
+            self.publisher.check()
+            self._notices.pump()
+            self._refresh()
+            if not (self.health.connected and (self.publisher.busy or not self.flow.idle)):
                 self._busy.clear()
 
     def _refresh(self) -> None:
-        """Tell the state when it has changed."""
-        status = self.status
-        if self.health.connected and status != self._status:
-            self._status = status
-            why = "forbidden" if self.health.forbidden else "unproven"
-            self._tell_state(status, "" if status == "online" else why)
+        """Have the state told if it has changed."""
+        self.health.forbidden_notices = self._notices.forbidden
+        self.health.duplicate = self._session.duplicate
+        self.health.budget_spent = not self.flow.budget.records
+        self._standing.look()
 
-    def _tell_state(self, status: str, reason: str) -> None:
-        state: dict[str, JsonValue] = {"status": status, "reason": reason, **self._presence.snapshot()}
-        self._publish(self._topics.state, state, retain=True)
+    def _tell_state(self, state: Mapping[str, JsonValue], *, last: bool) -> None:
+        if last and self.flow.room <= 0:  # no answer is awaited any more, and none would come in time
+            try:
+                self.flow.spill(self._topics.state, compact(state), retain=True)
+            except LinkError:
+                return  # then the will tells it
+        else:
+            self._newest(self._topics.state, state)
 
-    def _publish(self, topic: str, payload: Mapping[str, JsonValue], *, retain: bool, qos: int = 1) -> None:
-        try:
-            self._session.publish(topic, compact(payload), qos=qos, retain=retain)
-        except LinkError:
-            return  # told again at the next connection
+    def _newest(self, topic: str, payload: Mapping[str, JsonValue]) -> None:
+        if self.health.connected:
+            self._notices.newest(Notice(topic, compact(payload), retain=True))
+            self._busy.set()

@@ -4,6 +4,6 @@ from simulators.central.check import Violation, check
 from simulators.central.moods import Moods
 from simulators.central.report import CommandRecord, Gap, Report
 from simulators.central.server import Central
-from simulators.central.store import News
+from simulators.central.taken import News
 
 __all__ = ["Central", "CommandRecord", "Gap", "Moods", "News", "Report", "Violation", "check"]

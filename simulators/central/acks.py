@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from edge_agent.sdk.errors import LinkError
 from simulators.central.moods import Moods
-from simulators.central.store import Ack, News
+from simulators.central.taken import Ack, News
 from simulators.mqtt.client import MqttClient
 from simulators.mqtt.properties import Properties
 
@@ -38,6 +38,8 @@ class Acker:
             waiting = self._pending.setdefault(key, Ack())
             waiting.upto = max(waiting.upto, ack.upto)
             waiting.rejected.update(ack.rejected)
+            waiting.also = ack.also
+            waiting.conn = waiting.conn if ack.conn is None else ack.conn
         if acks:
             self._wanted.set()
 
@@ -58,7 +60,11 @@ class Acker:
     async def _send(self, client: MqttClient, key: Key, ack: Ack) -> None:
         booth, epoch = key
         rejected = [{"seq": seq, "code": code} for seq, code in sorted(ack.rejected.items())]
-        body = {"epoch": epoch, "upto": ack.upto, "rej": rejected}
+        body: dict[str, object] = {"epoch": epoch, "upto": ack.upto, "rej": rejected}
+        if ack.also:
+            body["also"] = ack.also
+        if ack.conn is not None:
+            body["conn"] = ack.conn
         payload = json.dumps(body, separators=(",", ":")).encode()
         copies = self._moods.copies()
         for _ in range(copies):
@@ -76,10 +82,13 @@ class Acker:
         waiting = self._pending[key]
         for seq in sent.rejected:
             waiting.rejected.pop(seq, None)
-        if waiting.upto == sent.upto and not waiting.rejected:
+        if waiting.conn == sent.conn:
+            waiting.conn = None
+        settled = (waiting.upto, waiting.also, waiting.conn) == (sent.upto, sent.also, None)
+        if settled and not waiting.rejected:
             del self._pending[key]
 
 
 def _part(ack: Ack) -> Ack:
     """As much of an ack as fits one message."""
-    return Ack(ack.upto, dict(sorted(ack.rejected.items())[:REJECTED_LIMIT]))
+    return Ack(ack.upto, dict(sorted(ack.rejected.items())[:REJECTED_LIMIT]), ack.also, ack.conn)

@@ -15,7 +15,7 @@ from edge_agent.sdk.errors import CommandError, EdgeError
 from simulators.central.check import check
 from simulators.central.commands import JsonValue
 from simulators.central.server import Central, first_to_end
-from simulators.central.store import News
+from simulators.central.taken import News
 from simulators.console import shown, typed_lines, whole_number
 
 CONSOLE = """console: cmd BOOTH TYPE [JSON] | report | check | dead | alive | quit

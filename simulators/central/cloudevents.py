@@ -83,6 +83,11 @@ def parse_batch(booth: str, payload: bytes) -> list[Item]:
     return [_parse_event(booth, one) for one in batch]
 
 
+def is_key_word(value: object) -> bool:
+    """Whether it can be an epoch."""
+    return isinstance(value, str) and _KEY_WORD.fullmatch(value) is not None
+
+
 def _no_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no JSON")
 
@@ -90,8 +95,9 @@ def _no_constant(text: str) -> NoReturn:
 def _parse_event(booth: str, event: object) -> Item:
     if not isinstance(event, dict):
         return Unreadable("event.no_object", "")
+    event.pop("replay", None)  # the mark of a repetition on request is no part of the event
     epoch, seq = event.get("epoch"), event.get("seq")
-    if not isinstance(epoch, str) or not _KEY_WORD.fullmatch(epoch) or not _is_count(seq, 1):
+    if not isinstance(epoch, str) or not is_key_word(epoch) or not _is_count(seq, 1):
         return Unreadable("event.no_key", _body(event) if not _flaw(event) else "")
     code = _flaw(event)
     if code:

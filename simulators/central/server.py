@@ -23,7 +23,8 @@ from simulators.central.acks import Acker
 from simulators.central.commands import JsonValue, Signer, make_command
 from simulators.central.moods import Moods
 from simulators.central.report import CommandRecord, Report, read_command, read_latest, read_report
-from simulators.central.store import Incoming, News, Store, Taken
+from simulators.central.store import Store
+from simulators.central.taken import Incoming, News, Taken
 from simulators.mqtt.client import MqttClient
 from simulators.mqtt.packets import Publish, Topic, Version
 from simulators.mqtt.properties import Properties

@@ -7,62 +7,21 @@ Lives in one thread, the one that made it.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.sdk.errors import DeviceError
 from simulators.central.cloudevents import Event, Item, Rejected, Unreadable, parse_batch
+from simulators.central.notices import take_notice
 from simulators.central.schema import open_to_write
+from simulators.central.taken import Ack, Incoming, News, Taken
 
 HISTORY_LIMIT = 100_000  # messages: a day of 9 booths or a torture run; older ones are dropped
 UNREADABLE_LIMIT = 10_000  # kept to be looked at; a flood of rubbish must not fill the disk
-BODY_LIMIT = 64 << 10  # bytes of a state or response that is kept; larger ones are unreadable
-RESPONSE_STATES = frozenset({"accepted", "running", "done", "failed", "rejected", "expired"})
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A message from a booth: `kind` is the last level of its topic."""
-
-    topic: str
-    booth: str
-    kind: str
-    payload: bytes
-    received_ms: int
-
-
-@dataclass(slots=True)
-class Ack:
-    """What a booth is told about one epoch: stored up to here without a gap, and these were rejected."""
-
-    upto: int = 0
-    rejected: dict[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What happened: `kind` is stored, again, conflict, rejected, unreadable, response, latest or ack."""
-
-    kind: str
-    booth: str
-    what: str
-    seq: int = 0
-    code: str = ""
-
-
-@dataclass(slots=True)
-class Taken:
-    """The outcome of one transaction, by (booth, epoch)."""
-
-    acks: dict[tuple[str, str], Ack] = field(default_factory=dict)
-    news: list[News] = field(default_factory=list)
-
-    def ack(self, booth: str, epoch: str) -> Ack:
-        return self.acks.setdefault((booth, epoch), Ack())
+BEYOND_LIMIT = 4096  # rows looked at above the gapless number; a booth has fewer in doubt
+SPANS_LIMIT = 256  # ranges named in one ack: it stays under 8 KiB
 
 
 class Store:
@@ -108,6 +67,7 @@ class Store:
             self._take_one(message, rejection, taken)
         for (booth, epoch), ack in taken.acks.items():
             ack.upto = self._advance(booth, epoch)
+            ack.also = self._beyond(booth, epoch, ack.upto)
         self._forget_old(unreadable=any(one.kind == "unreadable" for one in taken.news))
         return taken
 
@@ -120,10 +80,8 @@ class Store:
         if message.kind == "evt":
             for item in parse_batch(message.booth, message.payload):
                 self._take_item(message, _in_this_mood(item, rejection), isinstance(item, Event), taken)
-        elif message.kind == "rsp":
-            self._take_response(message, taken)
-        else:
-            self._take_latest(message, taken)
+        elif code := take_notice(self._db, message, taken):
+            self._unreadable(message, code, taken)
 
     def _take_item(self, message: Incoming, item: Item, was_good: bool, taken: Taken) -> None:
         if isinstance(item, Unreadable):
@@ -208,42 +166,6 @@ class Store:
             (message.booth, epoch, seq, code, by_mood, message.received_ms, body),
         )
 
-    def _take_response(self, message: Incoming, taken: Taken) -> None:
-        response = _object(message.payload)
-        command_id, state = response.get("id"), response.get("state")
-        if not isinstance(command_id, str) or state not in RESPONSE_STATES:
-            self._unreadable(message, "response.invalid", taken)
-            return
-        reason = response.get("reason")
-        known = self._db.execute("SELECT 1 FROM commands WHERE id = ?", (command_id,)).fetchone()
-        if known is None:
-            self._unreadable(message, "response.unknown_command", taken)
-            return
-        self._db.execute(
-            "INSERT OR IGNORE INTO responses (id, booth, state, reason, received_ms, body)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                command_id,
-                message.booth,
-                state,
-                reason if isinstance(reason, str) else "",
-                message.received_ms,
-                message.payload.decode(),
-            ),
-        )
-        taken.news.append(News("response", message.booth, f"{command_id} {state}", code=str(reason or "")))
-
-    def _take_latest(self, message: Incoming, taken: Taken) -> None:
-        if not _object(message.payload):
-            self._unreadable(message, f"{message.kind}.invalid", taken)
-            return
-        self._db.execute(
-            "INSERT INTO latest VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET received_ms = excluded.received_ms, body = excluded.body",
-            (message.booth, message.kind, message.received_ms, message.payload.decode()),
-        )
-        taken.news.append(News("latest", message.booth, message.kind))
-
     def _unreadable(self, message: Incoming, code: str, taken: Taken) -> None:
         self._reject(message, None, None, code, "", by_mood=False)
         taken.news.append(News("unreadable", message.booth, "", code=code))
@@ -266,6 +188,20 @@ class Store:
         self._db.execute("UPDATE streams SET upto = ? WHERE booth = ? AND epoch = ?", (upto, booth, epoch))
         return upto
 
+    def _beyond(self, booth: str, epoch: str, upto: int) -> tuple[tuple[int, int], ...]:
+        """Ranges that are stored above the gapless number: what overtook."""
+        rows = self._db.execute(
+            "SELECT seq FROM events WHERE booth = ? AND epoch = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (booth, epoch, upto, BEYOND_LIMIT),
+        )
+        spans: list[tuple[int, int]] = []
+        for (seq,) in rows.fetchall():
+            if spans and spans[-1][1] == seq - 1:
+                spans[-1] = (spans[-1][0], seq)
+            else:
+                spans.append((seq, seq))
+        return tuple(spans[:SPANS_LIMIT])
+
     def _forget_old(self, *, unreadable: bool) -> None:
         self._db.execute("DELETE FROM history WHERE n <= (SELECT max(n) FROM history) - ?", (HISTORY_LIMIT,))
         if not unreadable:
@@ -279,14 +215,3 @@ class Store:
 def _in_this_mood(item: Item, rejection: Callable[[Event], str]) -> Item:
     code = rejection(item) if isinstance(item, Event) else ""
     return Rejected(item.epoch, item.seq, code, item.body) if isinstance(item, Event) and code else item
-
-
-def _object(payload: bytes) -> dict[str, object]:
-    """The JSON object, or an empty one for anything else."""
-    if len(payload) > BODY_LIMIT:
-        return {}
-    try:
-        value = json.loads(payload.decode())
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from simulators.central.store import News
+from simulators.central.taken import News
 
 SHOWN_TYPES = {  # events of the day; device changes and starts are shown by their own words
     "parcel.scanned": "parcel scanned",

@@ -19,7 +19,7 @@ from edge_agent.sdk.errors import DeviceError
 from simulators.broker.server import Broker
 from simulators.central.report import Report
 from simulators.central.server import Central
-from simulators.central.store import News as CentralNews
+from simulators.central.taken import News as CentralNews
 from simulators.demo.agent import AgentProcess, News, write_config
 from simulators.demo.show import Show
 from simulators.endpoints import PtyEndpoint, TcpEndpoint

@@ -19,7 +19,7 @@ from edge_agent.sdk.driver import DriverSpec, Kind, Options, OptionValue
 from edge_agent.sdk.errors import ConfigError
 from simulators.broker.server import Broker
 from simulators.central.server import Central
-from simulators.central.store import News
+from simulators.central.taken import News
 from simulators.console import shown
 from simulators.control import Simulated
 from simulators.endpoints import PtyEndpoint, TcpEndpoint

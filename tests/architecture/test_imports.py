@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "serial": ("edge_agent/links/",),
     "usb": ("edge_agent/links/",),
     "evdev": ("edge_agent/links/",),
-    "paho": ("edge_agent/uplink/connection.py",),
+    "paho": ("edge_agent/uplink/paho_client.py",),
     "pydantic": (
         "edge_agent/settings/",
         "edge_agent/uplink/messages.py",

@@ -30,6 +30,7 @@ class SeenHandler:
     def __init__(self) -> None:
         self.ups: list[Up] = []
         self.downs: list[str] = []
+        self.codes: list[int] = []
         self.connected = False
         self.pubacks: list[tuple[int, int]] = []
         self.messages: list[Inbound] = []
@@ -47,8 +48,9 @@ class SeenHandler:
         self.ups.append(up)
         self.connected = True
 
-    def went_down(self, reason: str) -> None:
+    def went_down(self, reason: str, code: int) -> None:
         self.downs.append(reason)
+        self.codes.append(code)
         self.connected = False
 
     def acknowledged(self, mid: int, reason: int) -> None:

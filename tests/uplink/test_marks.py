@@ -13,6 +13,7 @@ from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.values import ClockQuality, Stamp
 from edge_agent.uplink import marks
+from edge_agent.uplink.health import Health
 from edge_agent.uplink.marks import MARK_EVENTS, Marks
 from tests.uplink.bench import until
 
@@ -38,7 +39,7 @@ async def broken(ledger: Ledger, how: int) -> None:
 
 
 async def test_a_few_acknowledgements_are_written_together_and_late(ledger: Ledger) -> None:
-    made = Marks(ledger)
+    made = Marks(ledger, Health())
     for upto in range(1, 20):
         made.reach(upto)
     await settled(ledger)
@@ -49,14 +50,14 @@ async def test_a_few_acknowledgements_are_written_together_and_late(ledger: Ledg
 
 async def test_they_are_written_after_a_while(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(marks, "MARK_AFTER_S", 0.01)
-    made = Marks(ledger)
+    made = Marks(ledger, Health())
     made.reach(7)
     await until(lambda: ledger.acked == 7)
     await made.close()
 
 
 async def test_many_are_written_at_once(ledger: Ledger) -> None:
-    made = Marks(ledger)
+    made = Marks(ledger, Health())
     made.reach(MARK_EVENTS)
     await settled(ledger)
     assert ledger.acked == MARK_EVENTS
@@ -64,7 +65,7 @@ async def test_many_are_written_at_once(ledger: Ledger) -> None:
 
 
 async def test_what_comes_while_a_mark_is_written_is_written_after_it(ledger: Ledger) -> None:
-    made = Marks(ledger)
+    made = Marks(ledger, Health())
     made.reach(MARK_EVENTS)
     made.reach(2 * MARK_EVENTS)
     await asyncio.sleep(0)
@@ -77,7 +78,7 @@ async def test_what_comes_while_a_mark_is_written_is_written_after_it(ledger: Le
 
 
 async def test_a_rejection_is_new_once(ledger: Ledger) -> None:
-    made = Marks(ledger)
+    made = Marks(ledger, Health())
     one = Rejection(3, "schema")
     assert made.reject([one]) == [one]
     assert made.reject([one]) == []
@@ -89,7 +90,7 @@ async def test_a_disk_that_does_not_take_the_mark_is_asked_again_and_nothing_is_
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(marks, "MARK_AGAIN_S", 0.01)
-    made = Marks(ledger)
+    made = Marks(ledger, Health())
     await broken(ledger, 1)
     made.reject([Rejection(3, "schema")])
     made.reach(10)
@@ -102,7 +103,7 @@ async def test_a_disk_that_does_not_take_the_mark_is_asked_again_and_nothing_is_
 
 
 async def test_a_stop_on_a_broken_disk_leaves_nothing_running_and_raises_nothing(ledger: Ledger) -> None:
-    made = Marks(ledger)
+    made = Marks(ledger, Health())
     made.reach(10)
     await broken(ledger, 1)
     await made.close()

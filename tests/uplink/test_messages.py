@@ -75,7 +75,7 @@ def test_an_event_of_any_text_is_valid_json(subject: str, text: str, utc_ms: int
     data = json.dumps({"text": text})
     at = Stamp(5, utc_ms, ClockQuality.NONE)
     event = StoredEvent("e", 1, "id", "b", "scan.read", subject, at, data)
-    ((_, payload),) = batches([event], "B1")
+    ((_, payload),) = list(batches([event], "B1"))
     (read,) = json.loads(payload)
     assert (read["subject"], read["data"]["text"], read["clock"]) == (subject, text, "none")
     assert event_text(event, "B1").count("\n") == 0

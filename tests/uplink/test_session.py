@@ -7,8 +7,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
-import subprocess
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -20,14 +18,10 @@ from hypothesis import strategies as st
 
 from edge_agent.sdk.clock import ManualClock, SystemClock
 from edge_agent.sdk.errors import LinkError
-from edge_agent.uplink.connection import PACKET_BYTES, RECEIVE_MAXIMUM, WILL_DELAY_S, Connection
-from edge_agent.uplink.session import (
-    RETRY_FIRST_S,
-    SHORT_LIVES,
-    STABLE_S,
-    TAKEN_OVER_S,
-    Session,
-)
+from edge_agent.uplink.backoff import FIRST_S, SHORT_LIVES, STABLE_S, TAKEN_OVER_S
+from edge_agent.uplink.connection import Connection
+from edge_agent.uplink.paho_client import PACKET_BYTES, RECEIVE_MAXIMUM, WILL_DELAY_S
+from edge_agent.uplink.session import Session
 from simulators.broker import Broker
 from simulators.mqtt.client import MqttClient
 from simulators.mqtt.codec import PacketCodec
@@ -175,7 +169,7 @@ async def test_no_connack_is_given_up_and_the_next_try_is_more_patient(broker: B
     with pytest.raises(LinkError) as told:
         await link.open()
     await link.close()
-    assert told.value.code == "uplink.silent"
+    assert told.value.code == "uplink.busy"
     session = Session(address(broker.port), SeenHandler(), SystemClock())
     before = session._patience_s
     session._learn(link, told.value)
@@ -211,13 +205,13 @@ async def test_a_connection_that_comes_after_the_stop_is_thrown_away() -> None:
 
     async with scripted(serve) as port:
         link = Connection(address(port), SeenHandler(), 5, 4.0)
-        connect = link._connect
+        connect = link._client.connect
 
         def late() -> None:
             may_go.wait(30)
             connect()
 
-        link._connect = late  # type: ignore[method-assign]  # a slow network
+        link._client.connect = late  # type: ignore[method-assign]  # a slow network
         opening = asyncio.create_task(link.open())
         await asyncio.sleep(0)
         opening.cancel()
@@ -390,18 +384,18 @@ async def test_a_broker_that_restarts_a_few_times_is_found_again_at_once(broker:
         for life in range(1, SHORT_LIVES + 1):
             broker.drop_connections()
             await handler.was_down(life)
-            await clock.advance(RETRY_FIRST_S)
+            await clock.advance(FIRST_S)
             await handler.was_up(life + 1)
 
 
 async def test_a_stable_connection_forgets_earlier_quarrels(broker: Broker) -> None:
     clock = ManualClock()
     async with session_on(address(broker.port), clock=clock) as (session, handler):
-        session._short_lives = 20
+        session._backoff._short_lives = 20
         await clock.advance(STABLE_S)
         broker.drop_connections()
         await until(lambda: handler.downs)
-        await clock.advance(RETRY_FIRST_S)
+        await clock.advance(FIRST_S)
         await until(lambda: len(handler.ups) == 2)
 
 
@@ -567,55 +561,6 @@ async def test_a_packet_that_breaks_paho_ends_the_connection_at_once() -> None:
     ):
         await until(lambda: handler.downs)
         assert not handler.connected
-
-
-# TLS
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=test",
-         "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return certificate, key
-
-
-@pytest.fixture
-def tls_broker(mosquitto_binary: str, tmp_path: Path, certificate: tuple[Path, Path]) -> Mosquitto:
-    return Mosquitto(mosquitto_binary, tmp_path, f"certfile {certificate[0]}\nkeyfile {certificate[1]}\n")
-
-
-async def test_it_works_over_tls(tls_broker: Mosquitto, certificate: tuple[Path, Path]) -> None:
-    context = ssl.create_default_context(cafile=str(certificate[0]))
-    tls_broker.start()
-    try:
-        async with session_on(address(tls_broker.port, tls=context)) as (session, handler):
-            for number in range(300):
-                session.publish("booth/v1/B1/dn/echo", b"x" * 2000 + str(number).encode())
-            await until(lambda: len(handler.messages) == 300)
-            assert len(handler.pubacks) == 300
-    finally:
-        tls_broker.kill()
-
-
-async def test_a_broker_with_another_certificate_is_refused_and_the_clock_named(
-    tls_broker: Mosquitto, certificate: tuple[Path, Path]
-) -> None:
-    tls_broker.start()
-    try:
-        async with session_on(
-            address(tls_broker.port, tls=ssl.create_default_context()), clock=ManualClock(), wait=False
-        ) as (_, handler):
-            await until(lambda: handler.downs)
-            assert "certificate refused" in handler.downs[0]
-            assert "clock" in handler.downs[0]
-    finally:
-        tls_broker.kill()
 
 
 async def test_a_hundred_failed_tries_leave_no_descriptor_behind(broker: Broker) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.events.model import EventDraft
+from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.errors import CommandError, LinkError
@@ -80,17 +80,27 @@ async def centre_on(port: int) -> AsyncIterator[Centre]:
 class Bench:
     """An uplink over a real ledger."""
 
-    def __init__(self, ledger: Ledger, port: int, *, central: bool = True, keepalive_s: int = 30) -> None:
+    def __init__(
+        self, ledger: Ledger, port: int, *, central: bool = True, keepalive_s: int = 30, **more: object
+    ) -> None:
         self.ledger = ledger
         self.uplink = Uplink(
             ledger,
-            address(port, keepalive_s=keepalive_s),
+            address(port, keepalive_s=keepalive_s, **more),
             Topics("booth/v1", "B1"),
             SystemClock(),
-            Presence(lambda: {"agent": "1"}, lambda: [{"id": "scale-1"}]),
+            Presence(self._snapshot, lambda: [{"id": "scale-1"}]),
             window=32,
             central=central,
         )
+
+    def _snapshot(self) -> dict[str, JsonValue]:
+        waiting = self.ledger.last - self.uplink.acked
+        return {
+            "agent": "1",
+            "epoch": self.ledger.epoch,
+            "backlog": {"count": waiting, "last": self.ledger.last},
+        }
 
     async def commit(self, count: int = 1) -> None:
         drafts = [EventDraft("scan.read", "scanner-1", AT, {"text": "x"}) for _ in range(count)]
@@ -140,6 +150,83 @@ async def test_online_is_only_said_after_the_centre_has_answered(port: int, tmp_
         await until(lambda: len(centre.states) == 2)
         assert centre.states[1] == ("online", "")
         assert bench.uplink.status == "online"
+
+
+async def test_an_answer_to_another_connection_proves_nothing(broker: Broker, tmp_path: Path) -> None:
+    """It may have waited in the broker while the centre died."""
+    async with centre_on(broker.port) as centre, opened(tmp_path, broker.port) as bench:
+        await until(lambda: centre.on("state"))
+        conn = centre.on("state")[0]["conn"]
+        assert isinstance(conn, int)
+        await centre.say(ACK, {"epoch": bench.ledger.epoch, "upto": 0, "conn": conn + 1})
+        await bench.commit(1)
+        await centre.say(ACK, {"epoch": bench.ledger.epoch, "upto": 1, "conn": conn + 1})
+        await until(lambda: bench.uplink.acked == 1)
+        assert bench.uplink.status == "degraded"
+        await centre.say(ACK, {"epoch": bench.ledger.epoch, "upto": 1, "conn": conn})
+        await until(lambda: bench.uplink.status == "online")
+
+
+async def test_much_that_waits_is_told_as_draining_until_it_is_little(port: int, tmp_path: Path) -> None:
+    async with centre_on(port) as centre, opened(tmp_path, port) as bench:
+        await until(lambda: bench.uplink.health.connected)
+        await bench.commit(300)
+        await centre.acknowledge(bench.ledger.epoch, 10)
+        await until(lambda: ("draining", "backlog") in centre.states)
+        backlog = centre.on("state")[-1]["backlog"]
+        assert isinstance(backlog, dict)
+        assert (backlog["count"], backlog["last"]) == (290, 300)
+        assert isinstance(backlog["oldest_age_s"], int)
+        await centre.acknowledge(bench.ledger.epoch, 200)
+        await centre.acknowledge(bench.ledger.epoch, 290)
+        await until(lambda: centre.states[-1] == ("online", ""))
+        assert [status for status, _ in centre.states].count("draining") == 1
+
+
+async def test_a_broker_that_takes_one_message_at_a_time_gets_everything(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """State, inventory, answers and events share its Receive Maximum; beyond it it would hang up (0x93)."""
+    broker.faults.receive_maximum, broker.faults.puback_delay_s = 1, 0.01
+    broker.faults.publishers = frozenset({"B1"})
+    async with centre_on(broker.port) as centre, opened(tmp_path, broker.port) as bench:
+        await until(lambda: bench.uplink.health.connected)
+        await bench.commit(100)
+        for number in range(10):
+            bench.uplink.respond({"id": f"c-{number}", "state": "done"})
+            bench.uplink.devices_changed()
+        await until(lambda: len(set(centre.seqs)) >= 64)
+        await centre.acknowledge(bench.ledger.epoch, 64)
+        await until(lambda: set(centre.seqs) == set(range(1, 101)))
+        await until(lambda: len(centre.on("rsp")) == 10)
+        await until(lambda: centre.states and centre.on("devices"))
+        await centre.acknowledge(bench.ledger.epoch, 100)
+        await until(lambda: bench.uplink.acked == 100)
+        await until(lambda: centre.states[-1][0] == "online")
+        assert bench.uplink.health.connections == 1
+    assert broker.stats.connects == 2
+
+
+async def test_a_state_the_broker_had_no_room_for_is_told_later(broker: Broker, tmp_path: Path) -> None:
+    """Else it would say offline for ever: the will stays retained."""
+    broker.faults.publishers = frozenset({"B1"})
+    broker.faults.puback_reason = 0x97
+    async with centre_on(broker.port) as centre, opened(tmp_path, broker.port) as bench:
+        await until(lambda: broker.stats.pubacks_sent >= 2)
+        broker.faults.puback_reason = 0
+        bench.uplink._notices._not_before_s.clear()  # thirty seconds later
+        bench.uplink._notices.pump()
+        await until(lambda: centre.states)
+
+
+async def test_the_state_tells_its_alarms(broker: Broker, tmp_path: Path) -> None:
+    async with centre_on(broker.port) as centre, opened(tmp_path, broker.port) as bench:
+        await until(lambda: centre.states)
+        await bench.commit(2)
+        await centre.say(
+            ACK, {"epoch": bench.ledger.epoch, "upto": 2, "rej": [{"seq": 1, "code": "event.type"}]}
+        )
+        await until(lambda: centre.on("state")[-1]["alarms"] == ["dead_letters"])
 
 
 async def test_the_state_is_retained_with_what_the_snapshot_tells(port: int, tmp_path: Path) -> None:

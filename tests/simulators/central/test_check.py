@@ -6,7 +6,8 @@ import pytest
 
 from edge_agent.sdk.errors import ConfigError
 from simulators.central import check
-from simulators.central.store import Incoming, Store
+from simulators.central.store import Store
+from simulators.central.taken import Incoming
 from tests.simulators.central.booth import batch, event
 
 
