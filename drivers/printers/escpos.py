@@ -15,37 +15,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from drivers.printers import escpos_raster as raster
-from drivers.printers.escpos_conversation import CHUNK_BYTES, CHUNK_WRITE_S, Conversation
+from drivers.printers.escpos_conversation import EscposConversation
 from drivers.printers.escpos_head import head_of
 from drivers.printers.escpos_proof import Proofs
 from drivers.printers.escpos_status import StatusDecoder
+from drivers.printers.media import offset_options
+from drivers.printers.placing import placed
+from drivers.printers.sending import Attempt, Ends, Sender
+from drivers.printers.serving import serve
 from edge_agent.sdk.driver import Context, DriverSpec, Kind, Option
 from edge_agent.sdk.errors import CommandError, ConfigError, LinkError
-from edge_agent.sdk.values import PrintJob, PrintResult, Proof, Ready
+from edge_agent.sdk.values import PrintJob, PrintResult, Ready
 
 IDLE_S = 10.0  # a printer that pushes its condition needs no more; one that does not is found out in time
 ALERT_S = 1.0  # somebody stands before it, changing the paper
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """One job on its way: what the port took of it, and how it ended."""
-
-    job: PrintJob
-    accepted: int = 0
-    proof: Proof = Proof.FAILED
-    reason: str = ""
-
-    def stop(self, reason: str) -> None:
-        """It ends without a proof: harmless before the first byte, uncertain after it."""
-        self.reason = reason
-        self.proof = Proof.UNKNOWN if self.accepted else Proof.FAILED
-
-    def result(self) -> PrintResult:
-        return PrintResult(self.job.job, self.job.attempt, self.proof, self.accepted, self.reason)
 
 
 class EscposPrinter:
@@ -57,35 +42,25 @@ class EscposPrinter:
         self._clock = context.clock
         self._link = context.link
         self._sink = context.sink
-        self._talk = Conversation(context)
+        self._talk = EscposConversation(context)
         self._proofs = Proofs(context, self._talk)
         self._wire = asyncio.Lock()
         self._asks = options.flag("status")
         self._push = raster.PUSH_STATUS if self._asks and options.flag("asb") else b""
         self._introduced = not self._asks
-        self._owed = b""
+        self._sender = Sender(context.link, self._talk, Ends(raster.rest_of, bytes))
 
     async def run(self) -> None:
         """Serve the printer until the link is lost."""
         head_of(self._options)
         self._link.discard_input()
-        parts = [asyncio.ensure_future(self._talk.listen())]
-        if self._asks:
-            parts.append(asyncio.ensure_future(self._watch()))
-        else:
+        if not self._asks:
             self._sink.ready()
-        try:
-            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-            for part in done:
-                part.result()
-        finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+        await serve(self._talk.listen(), *([self._watch()] if self._asks else []))
 
     async def print(self, job: PrintJob) -> PrintResult:
         """Send one page and gather the strongest proof there is; never sends anything twice."""
-        attempt = _Attempt(job)
+        attempt = Attempt(job)
         async with self._wire:
             try:
                 await self._print(attempt)
@@ -98,7 +73,7 @@ class EscposPrinter:
     async def _watch(self) -> None:
         while True:
             async with self._wire:
-                await self._complete()
+                await self._sender.complete()
                 answered = await self._talk.ask_condition()
                 await self._introduce(answered=answered)
             if self._talk.all_answered and self._talk.ready is Ready.YES:
@@ -117,13 +92,14 @@ class EscposPrinter:
 
     # Printing
 
-    async def _print(self, attempt: _Attempt) -> None:
+    async def _print(self, attempt: Attempt) -> None:
         head = head_of(self._options)
-        bands = raster.bands(attempt.job.page, head.dots)
+        x_dots, y_dots = self._options.integer("x_offset_dots"), self._options.integer("y_offset_dots")
+        bands = raster.bands(placed(attempt.job.page, x_dots, y_dots), head.dots)
         end = raster.end_of_page(head.cut if attempt.job.cut else "none", self._options.integer("feed_dots"))
         reason = await self._refusal()
         if not reason:
-            reason = await self._stream(attempt, self._segments(bands, end))
+            reason = await self._sender.stream(attempt, self._segments(bands, end))
         if reason:
             attempt.stop(reason)
         else:
@@ -131,7 +107,7 @@ class EscposPrinter:
 
     async def _refusal(self) -> str:
         """Why nothing can be printed now, asked before the first byte; a mute printer may be tried."""
-        await self._complete()
+        await self._sender.complete()
         answered = not self._asks or await self._talk.ask_condition()
         if self._talk.lost:
             return "link.lost"
@@ -142,39 +118,10 @@ class EscposPrinter:
         await self._introduce(answered=answered)
         return ""
 
-    async def _complete(self) -> None:
-        """End a command that was cut off, before anything else is said to the parser that waits for it."""
-        await self._talk.send(self._owed)
-        self._owed = b""
-
     def _segments(self, bands: Iterator[bytes], end: bytes) -> Iterator[bytes]:
         yield raster.INITIALISE + self._push
         yield from bands
         yield end
-
-    async def _stream(self, attempt: _Attempt, segments: Iterator[bytes]) -> str:
-        """Send the job; gives the reason why it was not sent to its end, or an empty text.
-
-        A command once begun is sent whole: half of one would leave the printer's parser waiting for the rest.
-        """
-        for segment in segments:
-            if attempt.accepted and (obstacle := self._talk.obstacle()):
-                return obstacle
-            for at in range(0, len(segment), CHUNK_BYTES):
-                await self._send(attempt, segment, at)
-        return ""
-
-    async def _send(self, attempt: _Attempt, segment: bytes, at: int) -> None:
-        chunk = segment[at : at + CHUNK_BYTES]
-        self._owed = bytes(len(segment) - at)  # if this is cancelled: NUL fits, however much was taken
-        try:
-            await self._link.write(chunk, CHUNK_WRITE_S)
-        except LinkError as error:
-            attempt.accepted += error.accepted
-            self._owed = raster.rest_of(segment, at + error.accepted)
-            raise
-        attempt.accepted += len(chunk)
-        self._owed = raster.rest_of(segment, at + len(chunk))
 
 
 SPEC = DriverSpec(
@@ -215,6 +162,7 @@ SPEC = DriverSpec(
             "confirm_consumed", "auto", "proof by GS r that all bytes arrived", choices=("auto", "on", "off")
         ),
         Option("proof_timeout_s", 30, "how long to wait for that proof", minimum=1, maximum=300),
+        *offset_options(),
     ),
     sources=(
         "Epson ESC/POS command reference: DLE EOT, GS a, GS r, GS ( H, GS v 0, GS V, ESC J, ESC @",

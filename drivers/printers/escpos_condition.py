@@ -35,6 +35,9 @@ class Condition:
         if report.source is Source.PAPER_SENSOR and report.paper is not Paper.OUT:
             self._stopped = False
 
+    def drop(self, source: str) -> None:
+        """Nothing: what another question told still holds, and silence makes all of it unknown."""
+
     def state(self, device: str, at: Stamp) -> PrinterState:
         """As the agent knows a printer's condition."""
         return PrinterState(

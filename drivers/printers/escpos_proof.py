@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from drivers.printers import escpos_raster as raster
-from drivers.printers.escpos_conversation import Conversation
+from drivers.printers.escpos_conversation import EscposConversation
 from drivers.printers.escpos_status import Source
 from edge_agent.sdk.driver import Context
 from edge_agent.sdk.values import Proof
@@ -23,7 +23,7 @@ FILL_BYTES = (
 class Proofs:
     """The proofs of one printer. None stands for "not known yet"."""
 
-    def __init__(self, context: Context, talk: Conversation) -> None:
+    def __init__(self, context: Context, talk: EscposConversation) -> None:
         self._clock = context.clock
         self._talk = talk
         self._asks = context.options.flag("status")
@@ -49,19 +49,19 @@ class Proofs:
         reason = await self._wait_for(given)
         if not reason and proof is not Proof.PRINTED:
             reason = await self._fault_after()
-        self._talk.stop_expecting()
+        self._talk.stop_expecting(Source.IN_ORDER)
         return (Proof.UNKNOWN, reason) if reason else (proof, "")
 
     async def _probe(self, filler: bytes) -> bool:
         """Ask for both proofs of nothing; ESC @ wipes what a clone took for text. Whether any was given."""
         id_ = self._new_id()
         before = self._talk.heard(Source.IN_ORDER)
-        self._talk.expect_in_order()
+        self._talk.expect(Source.IN_ORDER)
         await self._talk.send(filler + raster.report_printed(id_) + raster.PAPER_STATUS + raster.INITIALISE)
         await self._talk.wait(
             lambda: self._talk.printed_id == id_ and self._talk.heard(Source.IN_ORDER) > before, LEARN_S
         )
-        self._talk.stop_expecting()
+        self._talk.stop_expecting(Source.IN_ORDER)
         printed, consumed = self._talk.printed_id == id_, self._talk.heard(Source.IN_ORDER) > before
         if self._reports_printed is None and printed:
             self._reports_printed = True
@@ -76,7 +76,7 @@ class Proofs:
             return Proof.PRINTED, lambda: self._talk.printed_id == id_
         if self._answers_in_order:
             before = self._talk.heard(Source.IN_ORDER)
-            self._talk.expect_in_order()
+            self._talk.expect(Source.IN_ORDER)
             await self._talk.send(raster.PAPER_STATUS)
             return Proof.CONSUMED, lambda: self._talk.heard(Source.IN_ORDER) > before
         return Proof.SENT, lambda: True

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from edge_agent.sdk.errors import CommandError
+from drivers.printers.placing import checked
 from edge_agent.sdk.values import Page
 
 INITIALISE = b"\x1b@"
@@ -33,7 +33,6 @@ BAND_ROWS = 256  # clones stumble over taller bands long before the 2,303 rows t
 BAND_BYTES = (
     8_192  # a small clone's receive buffer; also what an interrupted band can leave the parser waiting for
 )
-PAGE_ROWS = 8_000  # one metre at 203 dpi: more on a label printer is a mistake
 FEED_LIMIT = 255  # ESC J and GS V take one byte
 ID_ALPHABET = range(32, 127)  # GS ( H allows these for each of the four bytes of an id
 
@@ -47,17 +46,7 @@ NUDGED = {
 
 def bands(page: Page, head_dots: int) -> Iterator[bytes]:
     """The page as GS v 0 commands. Raises CommandError if it is wider than the head, or absurdly long."""
-    if page.width > head_dots:
-        raise CommandError(
-            "printer.page_too_wide",
-            f"the page is {page.width} dots wide, the head {head_dots}",
-            hint="choose a label for this printer, or set its 'width_dots'",
-        )
-    if page.height > PAGE_ROWS:
-        raise CommandError(
-            "printer.page_too_long", f"the page is {page.height} rows long, {PAGE_ROWS} are allowed"
-        )
-    return _bands(page)
+    return _bands(checked(page, head_dots))
 
 
 def rest_of(segment: bytes, sent: int) -> bytes:

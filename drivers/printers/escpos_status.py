@@ -139,6 +139,8 @@ class Printed:
 class StatusDecoder:
     """Replies as Report and Printed, whatever the mixture. `asked` tells it which questions are open."""
 
+    questions = (*QUESTIONS, Source.IN_ORDER)
+
     def __init__(self, options: Options | None = None) -> None:  # noqa: ARG002 - every codec takes options
         self.reset()
 

@@ -6,7 +6,7 @@ Must not know: bytes on a wire, files, time sources.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -145,7 +145,10 @@ class Ready(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PrinterState:
-    """What a printer last said of itself. A field that it did not tell stays UNKNOWN, never assumed."""
+    """What a printer last said of itself. A field that it did not tell stays UNKNOWN or None, never assumed.
+
+    `silent_since` is set while it answers nothing at all: it wants somebody to look, and is never ready.
+    """
 
     device: str
     at: Stamp
@@ -153,15 +156,13 @@ class PrinterState:
     paper: Paper = Paper.UNKNOWN
     cover: Cover = Cover.UNKNOWN
     faults: tuple[str, ...] = ()
+    paused: bool | None = None
+    busy: bool | None = None
+    silent_since: Stamp | None = None
 
     def same_condition(self, other: PrinterState) -> bool:
         """Whether both say the same, whenever they said it."""
-        return (self.ready, self.paper, self.cover, self.faults) == (
-            other.ready,
-            other.paper,
-            other.cover,
-            other.faults,
-        )
+        return replace(self, at=other.at) == other
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from drivers.printers.escpos_status import QUESTIONS, Source
 from edge_agent.sdk.driver import DriverSpec, Options, show
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.ports import Codec
@@ -66,9 +65,9 @@ def unasked_codec_for(protocol: str, golden: Golden) -> Codec[Any]:
 
 
 def ask(codec: Any, golden: Golden) -> None:
-    """Open the questions that this frame answers."""
+    """Open the questions that this frame answers, by their place; 0 is the last one."""
     for number in golden.asked:
-        codec.asked(QUESTIONS[number - 1] if number else Source.IN_ORDER)
+        codec.asked(codec.questions[number - 1])
 
 
 def shown(value: object) -> dict[str, Any]:

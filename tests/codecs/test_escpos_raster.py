@@ -22,12 +22,12 @@ from drivers.printers.escpos_raster import (
     BAND_BYTES,
     BAND_ROWS,
     ID_ALPHABET,
-    PAGE_ROWS,
     bands,
     end_of_page,
     process_id,
     report_printed,
 )
+from drivers.printers.placing import PAGE_ROWS
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.testing import random_split
 from edge_agent.sdk.values import Page

@@ -1,0 +1,176 @@
+"""A label printer whose language draws a whole label and prints it on order: ZPL, TSPL, EPL2, CPCL.
+
+Owns: the driver: watching the condition, printing one page, gathering the proof that the language can give.
+Must not know: bytes of any language, ports, what is on the page, job queues, reprint marks.
+
+Whatever goes wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice. A printer that
+has answered before and is silent now is not printed to. One that never answers is written to, and proves
+nothing but that the port took the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from drivers.printers.conversation import Conversation, StatusCodec
+from drivers.printers.media import Media, media_of
+from drivers.printers.placing import checked, placed
+from drivers.printers.progress import Progress
+from drivers.printers.report import Condition
+from drivers.printers.sending import Attempt, Ends, Sender
+from drivers.printers.serving import serve
+from edge_agent.sdk.driver import Context, Options
+from edge_agent.sdk.errors import CommandError, ConfigError, LinkError
+from edge_agent.sdk.values import Page, PrintJob, PrintResult, Proof, Ready
+
+IDLE_S = 5.0  # lack of paper is told before the next parcel is weighed
+ALERT_S = 1.0  # somebody stands before it, changing the paper
+BUSY_S = 15.0  # the longest label takes about ten; what prints for longer is not ours
+BUSY_LOOK_S = 0.1  # while it finishes what another program sent
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What a driver needs of a language. `wake` brings its parser out of what an earlier session left."""
+
+    questions: Mapping[str, bytes]
+    rounds: tuple[str, ...]
+    decoder: Callable[[Options], StatusCodec]
+    label: Callable[[Page, Media, Options, bool], Iterator[bytes]]
+    progress: Callable[[Conversation, Options], Progress]
+    ends: Ends
+    wake: bytes = b""
+    begin: Callable[[Options], Mapping[str, bytes]] = lambda _: {}
+
+
+class LabelPrinter:
+    """One printer: publishes its condition; prints one page at a time."""
+
+    def __init__(self, context: Context, language: Language) -> None:
+        self._options = context.options
+        self._media = media_of(context.options)
+        self._language = language
+        self._clock = context.clock
+        self._link = context.link
+        self._sink = context.sink
+        self._talk = Conversation(context, language.decoder(context.options), Condition(), language.questions)
+        self._sender = Sender(context.link, self._talk, language.ends)
+        self._wire = asyncio.Lock()
+        self._asks = context.options.flag("status")
+        self._woken = False
+        self._begun = False
+
+    async def run(self) -> None:
+        """Serve the printer until the link is lost."""
+        self._link.discard_input()
+        if not self._asks:
+            self._sink.ready()
+        await serve(self._talk.listen(), *([self._watch()] if self._asks else []))
+
+    async def print(self, job: PrintJob) -> PrintResult:
+        """Send one page and gather the strongest proof there is; never sends anything twice."""
+        attempt = Attempt(job)
+        async with self._wire:
+            try:
+                await self._print(attempt)
+            except (CommandError, ConfigError, LinkError) as error:
+                attempt.stop(error.code)
+        return attempt.result()
+
+    # Watching
+
+    async def _watch(self) -> None:
+        while True:
+            async with self._wire:
+                await self._sender.complete()
+                await self._ask()
+            if self._talk.all_answered and self._talk.ready is Ready.YES:
+                await self._talk.wait(lambda: self._talk.ready is not Ready.YES, IDLE_S)
+            else:
+                await self._clock.sleep(ALERT_S)
+
+    async def _ask(self) -> bool:
+        """Ask how it is; no answer at all can mean that an earlier session left its parser half way."""
+        answered = await self._talk.ask_condition(self._language.rounds)
+        if not answered and not self._woken:
+            await self._wake()
+            answered = await self._talk.ask_condition(self._language.rounds)
+        if answered and not self._begun:
+            self._begun = True
+            for question, data in self._language.begin(self._options).items():
+                self._talk.expect(question)
+                await self._talk.send(data)
+        return answered
+
+    async def _wake(self) -> None:
+        self._woken = True
+        await self._talk.send(self._language.wake)
+
+    # Printing
+
+    async def _print(self, attempt: Attempt) -> None:
+        page = placed(attempt.job.page, self._media.x_offset_dots, self._media.y_offset_dots)
+        label = self._language.label(
+            checked(page, self._media.head_dots), self._media, self._options, attempt.job.cut
+        )
+        reason = await self._refusal()
+        if reason:
+            attempt.stop(reason)
+            return
+        progress = self._language.progress(self._talk, self._options)
+        if self._asks:
+            await progress.begin()
+        reason = await self._sender.stream(attempt, label)
+        if reason:
+            attempt.stop(reason)
+        else:
+            attempt.proof, attempt.reason = await self._proof(progress)
+
+    async def _refusal(self) -> str:
+        """Why nothing can be printed now, asked before the first byte; a mute printer may be tried."""
+        await self._sender.complete()
+        answered = self._asks and await self._ask()
+        if not self._woken:
+            await self._wake()
+        if self._talk.lost:
+            return "link.lost"
+        if self._asks and not answered and self._talk.ever_answered:
+            return "printer.silent"
+        return self._talk.obstacle() or await self._still_busy()
+
+    async def _still_busy(self) -> str:
+        """Let it finish what it prints: nobody could tell later which label was ours."""
+        end_s = self._clock.monotonic_s() + BUSY_S
+        while self._talk.state().busy and not self._talk.obstacle():
+            if self._clock.monotonic_s() >= end_s:
+                return "printer.busy"
+            await self._clock.sleep(BUSY_LOOK_S)
+            await self._talk.ask_condition(self._language.rounds)
+        return self._talk.obstacle()
+
+    async def _proof(self, progress: Progress) -> tuple[Proof, str]:
+        """The strongest proof that everything sent is printed, or UNKNOWN and the reason why."""
+        if not self._asks or not self._talk.ever_answered:
+            return Proof.SENT, ""
+        self._talk.on_report = progress.take
+        try:
+            return await self._follow(progress)
+        finally:
+            self._talk.on_report = None
+
+    async def _follow(self, progress: Progress) -> tuple[Proof, str]:
+        end_s = self._clock.monotonic_s() + self._options.integer("proof_timeout_s")
+        answered = True
+        while not self._talk.lost:
+            answered = await self._talk.ask_condition(progress.questions)
+            obstacle = self._talk.obstacle()
+            if obstacle and obstacle != "printer.paused":
+                return Proof.UNKNOWN, obstacle
+            if answered and (proof := progress.proof()):
+                return proof, ""
+            if self._clock.monotonic_s() >= end_s:
+                return Proof.UNKNOWN, obstacle or ("printer.no_proof" if answered else "printer.silent")
+            await self._clock.sleep(progress.look_s)
+        return Proof.UNKNOWN, "link.lost"
