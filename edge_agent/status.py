@@ -14,7 +14,7 @@ from edge_agent.events.model import JsonValue
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import show
-from edge_agent.sdk.values import Stamp
+from edge_agent.sdk.values import PrinterState, Stamp
 from edge_agent.supervisor import DeviceView
 from edge_agent.uplink.messages import utc_text
 from edge_agent.uplink.uplink import Uplink
@@ -165,13 +165,20 @@ class Snapshot:
             }
             shown["hint"] = view.hint or health.hint
         if printer := self._booth.latest_printer.get(view.id):
-            shown["printer"] = {
-                "ready": printer.ready.value,
-                "paper": printer.paper.value,
-                "cover": printer.cover.value,
-                "faults": list(printer.faults),
-            }
+            shown["printer"] = _printer(printer)
         return shown
+
+
+def _printer(state: PrinterState) -> JsonValue:
+    return {
+        "ready": state.ready.value,
+        "paper": state.paper.value,
+        "cover": state.cover.value,
+        "faults": list(state.faults),
+        "paused": state.paused,
+        "busy": state.busy,
+        "silent_since": _moment(state.silent_since) if state.silent_since else None,
+    }
 
 
 def _moment(stamp: Stamp) -> str:

@@ -19,7 +19,7 @@ from edge_agent.sdk.errors import EdgeError
 COMMANDS = {
     "scale": ("simulators.programs.scale", "a scale of any protocol"),
     "scanner": ("simulators.programs.scanner", "a scanner that sends text lines"),
-    "printer": ("simulators.programs.printer", "an ESC/POS printer"),
+    "printer": ("simulators.programs.printer", "a printer: ESC/POS, ZPL, TSPL, EPL2 or CPCL"),
     "usb": ("simulators.usb.cli", "USB devices, real to this machine's kernel"),
     "broker": ("simulators.broker.cli", "an MQTT broker"),
     "central": ("simulators.central.cli", "a stand-in for the central system"),

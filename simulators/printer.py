@@ -1,11 +1,10 @@
-"""A simulated ESC/POS printer: the strict parser in front of a paper path, with a buffer and a speed.
+"""A simulated printer: the strict parser of its language before a paper path, with a buffer and a speed.
 
 Owns: when things happen (parsed, printed, answered, pushed), what is answered at all, and power.
-Must not know: the bytes of commands and replies (drivers.printers), how paper behaves (paper_path).
+Must not know: commands and replies (tongue_escpos, tongue_labels), how paper behaves (paper_path).
 
-Real-time status is answered at once, GS r when the parser reaches it and the printer is online, a process id
-when everything before it is on paper. Lack of paper keeps the buffer, and new paper goes on; lack of power
-loses it.
+Lack of paper keeps the buffer, and new paper goes on; lack of power loses it. A label printer draws a whole
+label before it prints it: an interrupted one begins again on new paper, or is given up if it was told so.
 """
 
 from __future__ import annotations
@@ -13,51 +12,31 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 
-from drivers.printers.escpos_device import (
-    AsbSet,
-    Cut,
-    EscposDevice,
-    Event,
-    Fed,
-    InRaster,
-    PaperAsked,
-    ProcessIdAsked,
-    Refused,
-    RowsDrawn,
-    StatusAsked,
-)
-from drivers.printers.escpos_status import (
-    PrinterCondition,
-    asb_reply,
-    eot_reply,
-    paper_reply,
-    process_id_reply,
-)
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import ConfigError, LinkError
+from simulators import tongue_labels
 from simulators.endpoints import Endpoint
 from simulators.label_tray import LabelTray
 from simulators.paper_path import DOTS_PER_MM, PaperPath
-from simulators.print_buffer import PrintBuffer, Rows, Work
+from simulators.print_buffer import SHEETS_HELD, Answer, Feed, PrintBuffer, Reply, Rows, Sever, Sheet, Work
+from simulators.tongue import Inside, Say, Tongue, Violation
+from simulators.tongue_escpos import EscposTongue
 
 SPEED_MM_S = 150.0  # a usual label and receipt printer
 BUFFER_BYTES = 65_536  # receive buffer of better models; cheap ones have 4 KiB
 VIOLATIONS_KEPT = 100  # enough to see a pattern
 GARBAGE_BYTES = 4  # as long as a status reply
-SENSORS = ("paper_out", "cover_open", "cutter_jammed", "unrecoverable", "overheated", "near_end")
 PART_ROWS = 64  # 8 mm: how finely printing can be interrupted
 
-
-class Answer(StrEnum):
-    """What this printer knows how to answer; clones know less."""
-
-    EOT = "eot"
-    ASB = "asb"
-    GS_R = "gs_r"
-    GS_H = "gs_h"
+LANGUAGES: Mapping[str, Callable[[Inside], Tongue]] = {
+    "escpos": EscposTongue,
+    "zpl": tongue_labels.zpl,
+    "tspl": tongue_labels.tspl,
+    "epl2": tongue_labels.epl2,
+    "cpcl": tongue_labels.cpcl,
+}
 
 
 class PrinterSim:
@@ -68,6 +47,7 @@ class PrinterSim:
         endpoint: Endpoint,
         clock: Clock,
         *,
+        language: str = "escpos",
         width_dots: int = 576,
         tray: LabelTray | None = None,
         speed_mm_s: float = SPEED_MM_S,
@@ -76,40 +56,49 @@ class PrinterSim:
         keeps_half_command: bool = False,
         seed: int = 0,
     ) -> None:
-        if not speed_mm_s > 0 or buffer_bytes < 1:
-            raise ConfigError("sim.printer", "a printer has a speed and a buffer")
+        _check(language, speed_mm_s, buffer_bytes)
         self.endpoint = endpoint
         self.tray = tray or LabelTray()
         self.path = PaperPath(self.tray.take, width_dots)
-        self.violations: deque[Refused | InRaster] = deque(maxlen=VIOLATIONS_KEPT)
+        self.violations: deque[Violation] = deque(maxlen=VIOLATIONS_KEPT)
         self.answers = answers
         self.mute = False
         self.garbage = False
         self.blind = False  # takes everything, says yes to everything, prints nothing
         self.powered = True
         self.received_bytes = 0
+        self.labels = 0
         self._clock = clock
         self._row_s = 1 / DOTS_PER_MM / speed_mm_s
         self._room = buffer_bytes
         self._keeps_half_command = keeps_half_command
         self._dice = random.Random(seed)
-        self._parser = EscposDevice(width_dots)
         self._stride = width_dots // 8
         self._work = PrintBuffer()
-        self._busy = False
-        self._asb = False
-        self._told: PrinterCondition | None = None
+        self._in_hand: Work | None = None
+        self._power_cuts = 0
         self._power_left: int | None = None
         self._changed = asyncio.Event()
-
-    @property
-    def condition(self) -> PrinterCondition:
-        return PrinterCondition(**{name: getattr(self.path, name) for name in SENSORS})
+        self._tongue = LANGUAGES[language](self)
 
     @property
     def idle(self) -> bool:
         """Whether everything received is printed and kept."""
-        return not self._busy and not self._work and self.tray.idle
+        return self._in_hand is None and not self._work and self.tray.idle
+
+    @property
+    def sheets(self) -> int:
+        return self._work.sheets + isinstance(self._in_hand, Sheet)
+
+    @property
+    def printing(self) -> bool:
+        return isinstance(self._in_hand, Sheet) or (
+            isinstance(self._work.first, Sheet) and self._work.first.begun and not self._standing_still()
+        )
+
+    @property
+    def full(self) -> bool:
+        return self._work.size >= self._room or self.sheets >= SHEETS_HELD
 
     async def run(self) -> None:
         """Be that printer until cancelled."""
@@ -134,11 +123,12 @@ class PrinterSim:
         self.powered = on
         self._power_left = None
         if on:
-            self._parser = EscposDevice(self.path.width_dots)
+            self._tongue.reset()
             await self.endpoint.plug()
         else:
+            self._power_cuts += 1
             self._work.clear()
-            self._asb = False
+            self._tongue.reset()
             self.path.tear()
             await self.endpoint.unplug()
         self.changed()
@@ -147,7 +137,7 @@ class PrinterSim:
 
     async def _receive(self) -> None:
         while True:
-            await self._until(lambda: self._work.size < self._room)
+            await self._until(lambda: not self.full)
             try:
                 data = await self.endpoint.read()
             except LinkError:
@@ -158,8 +148,7 @@ class PrinterSim:
     def _hung_up(self) -> None:
         """USB and network interfaces reset with their host; a serial printer waits on inside its band."""
         if not self._keeps_half_command:
-            self._parser.power_cycle()
-            self._asb = False
+            self._tongue.reset()
 
     async def _arrive(self, data: bytes) -> None:
         if not self.powered:
@@ -174,35 +163,14 @@ class PrinterSim:
 
     async def _take(self, data: bytes) -> None:
         self.received_bytes += len(data)
-        events = self._parser.feed(data)
-        page = self._parser.take_page()
-        rows = page.data if page else b""
-        for event in events:
-            if isinstance(event, RowsDrawn):
-                self._queue(Rows(rows[: event.rows * self._stride]))
-                rows = rows[event.rows * self._stride :]
-            else:
-                await self._understand(event)
-
-    async def _understand(self, event: Event) -> None:
-        match event:
-            case StatusAsked(n):
-                await self._say(Answer.EOT, eot_reply(n, self.condition))
-            case AsbSet(n):
-                self._asb = n != 0
-                self._told = None
-                self.changed()
-            case PaperAsked() if not self.condition.offline:
-                await self._say(Answer.GS_R, paper_reply(self.condition))
-            case Fed() | Cut() | PaperAsked() | ProcessIdAsked():
-                self._queue(event)
-            case Refused() | InRaster():
-                self.violations.append(event)
-            case _:
-                return
-
-    def _queue(self, work: Work) -> None:
-        self._work.add(work)
+        for deed in self._tongue.feed(data):
+            match deed:
+                case Say(answer, reply):
+                    await self._say(answer, reply)
+                case Rows() | Feed() | Sever() | Sheet() | Reply():
+                    self._work.add(deed)
+                case _:
+                    self.violations.append(deed)
         self.changed()
 
     # --- printing ------------------------------------------------------------------------------------------
@@ -210,23 +178,23 @@ class PrinterSim:
     async def _print(self) -> None:
         while True:
             await self._until(lambda: self._work and not self._standing_still())
-            self._busy = True
-            await self._do(self._work.take())
-            self._busy = False
+            self._in_hand = self._work.take()
+            await self._do(self._in_hand)
+            self._in_hand = None
             self.changed()
 
     async def _do(self, work: Work) -> None:
         match work:
             case Rows():
                 await self._draw(work)
-            case Fed(dots):
+            case Feed(dots):
                 await self._feed(dots)
-            case Cut():
+            case Sheet():
+                await self._print_sheet(work)
+            case Sever():
                 self.path.cut()
-            case PaperAsked():
-                await self._say(Answer.GS_R, paper_reply(self.condition))
-            case ProcessIdAsked(id_):
-                await self._say(Answer.GS_H, process_id_reply(id_))
+            case Reply(answer, make):
+                await self._say(answer, make())
 
     def _standing_still(self) -> bool:
         return not self.powered or (self.path.halted and not self.blind)
@@ -239,29 +207,46 @@ class PrinterSim:
         printed = PART_ROWS if self.blind else self.path.draw(part)
         self._work.put_back(Rows(rows.data[printed * self._stride :]))
 
+    async def _print_sheet(self, sheet: Sheet) -> None:
+        """Print a part of a label; the last part ends it, and lack of paper or an open cover spoils it."""
+        part = sheet.left[: PART_ROWS * self._stride]
+        rows = len(part) // self._stride
+        if not await self._move(rows):
+            return
+        printed = rows if self.blind else 0 if self.path.cover_open else self.path.draw(part)
+        if printed < rows:
+            self.path.tear()
+            self._work.put_back(Sheet(sheet.data, sheet.data if sheet.again else b"", sheet.again))
+        elif len(part) < len(sheet.left):
+            self._work.put_back(Sheet(sheet.data, sheet.left[len(part) :], sheet.again))
+        elif not self.blind:
+            self.path.cut()
+            self.labels += 1
+
     async def _feed(self, dots: int) -> None:
         if not await self._move(dots):
             return
         moved = dots if self.blind else self.path.feed(dots)
-        self._work.put_back(Fed(dots - moved))
+        self._work.put_back(Feed(dots - moved))
 
     async def _move(self, rows: int) -> bool:
         """Let the time of so many rows pass; whether there was power all the while."""
-        parser = self._parser
+        cuts = self._power_cuts
         await self._clock.sleep(rows * self._row_s)
-        return self.powered and self._parser is parser
+        return self.powered and self._power_cuts == cuts
 
     # --- answering -----------------------------------------------------------------------------------------
 
     async def _push(self) -> None:
-        """Automatic status back: at each change while it is switched on."""
+        """What the language says unasked, at each change."""
         while True:
-            await self._until(lambda: self._asb and self._told != self.condition)
-            self._told = self.condition
-            await self._say(Answer.ASB, asb_reply(self._told))
+            while (said := self._tongue.push()) is not None:
+                await self._say(said.answer, said.data)
+            self._changed.clear()
+            await self._changed.wait()
 
-    async def _say(self, kind: Answer, reply: bytes) -> None:
-        if self.mute or not self.powered or kind not in self.answers:
+    async def _say(self, answer: Answer, reply: bytes) -> None:
+        if self.mute or not self.powered or answer not in self.answers:
             return
         await self.endpoint.write(self._dice.randbytes(GARBAGE_BYTES) if self.garbage else reply)
 
@@ -269,3 +254,10 @@ class PrinterSim:
         while not condition():
             self._changed.clear()
             await self._changed.wait()
+
+
+def _check(language: str, speed_mm_s: float, buffer_bytes: int) -> None:
+    if not speed_mm_s > 0 or buffer_bytes < 1:
+        raise ConfigError("sim.printer", "a printer has a speed and a buffer")
+    if language not in LANGUAGES:
+        raise ConfigError("sim.printer", f"a printer speaks {', '.join(LANGUAGES)}, not {language[:20]!r}")

@@ -14,7 +14,8 @@ from typing import Generic, TypeVar
 
 from edge_agent.sdk.errors import CommandError
 from simulators.paper_path import LONGEST_ROLL_MM, NEAR_END_MM, ROLL_MM
-from simulators.printer import Answer, PrinterSim
+from simulators.print_buffer import Answer
+from simulators.printer import PrinterSim
 from simulators.scale import ScaleSim
 from simulators.scanner import ScannerSim
 
@@ -286,7 +287,7 @@ PRINTER: Mapping[str, Verb[PrinterSim]] = {
     "mute": Verb("on|off", _flag("mute")),
     "garbage": Verb("on|off", _flag("garbage")),
     "blind": Verb("on|off", _flag("blind")),
-    "answers": Verb("all|none|eot asb gs_r gs_h", _answers),
+    "answers": Verb(f"all|none|{' '.join(Answer)}", _answers),
     "power": Verb("on|off|cut BYTES", _printer_power),
     "worn": Verb("COLUMN ...", _worn),
     "show": Verb("", _show_printer),

@@ -168,7 +168,8 @@ class LabelPrinter:
             obstacle = self._talk.obstacle()
             if obstacle and obstacle != "printer.paused":
                 return Proof.UNKNOWN, obstacle
-            if answered and (proof := progress.proof()):
+            proof = progress.proof()
+            if proof is not None and (answered or proof is Proof.SENT):
                 return proof, ""
             if self._clock.monotonic_s() >= end_s:
                 return Proof.UNKNOWN, obstacle or ("printer.no_proof" if answered else "printer.silent")

@@ -7,6 +7,7 @@ Must not know: what a line means.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -109,7 +110,7 @@ class LineParser:
         return held[begun.end() :]
 
 
-class LineDevice:
+class LineDevice(ABC):
     """A strict parser: the same events whatever the chunking. A language adds what its lines mean.
 
     What raster draws outside of the label is lost; raster that nothing has made room for is Refused.
@@ -147,9 +148,9 @@ class LineDevice:
                 events += self.obey(found)
         return events
 
+    @abstractmethod
     def obey(self, line: bytes) -> list[LabelEvent]:
         """What a line makes the printer do."""
-        raise NotImplementedError
 
     def draw(self, raster: Raster, events: list[LabelEvent]) -> None:
         """Put raster on the picture."""

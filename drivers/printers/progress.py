@@ -84,7 +84,10 @@ class Drained:
 
 
 class RoseAndFell:
-    """The printer said that it prints, and then that it does not any more: printed."""
+    """The printer said that it prints, and then that it does not any more: printed.
+
+    A pause stops the printing and ends nothing: it has to be seen printing again.
+    """
 
     look_s = 0.03  # the shortest label, 30 mm at 200 mm a second, prints for 0.15 s
 
@@ -101,7 +104,7 @@ class RoseAndFell:
     def take(self, report: Report) -> None:
         if report.source != self._state:
             return
-        self._rose = self._rose or bool(report.busy)
+        self._rose = bool(report.busy) or (self._rose and not report.paused)
         self._fell = 0 if report.busy or not self._rose else self._fell + 1
 
     def proof(self) -> Proof | None:

@@ -26,7 +26,7 @@ def _label(page: Page, media: Media, _options: Options, cut: bool) -> Iterator[b
 
 
 def _progress(talk: Conversation, _options: Options) -> Progress:
-    return RoseAndFell(talk, STATUS)
+    return RoseAndFell(talk, FULL_STATUS if talk.heard(FULL_STATUS) and not talk.heard(STATUS) else STATUS)
 
 
 TSPL = Language(

@@ -65,8 +65,16 @@ def _device_line(device: dict[str, Any]) -> str:
         shown = f"{reading['weight']} {reading['unit']}" if reading["weight"] else reading["status"]
         said = f"{shown}, {reading['age_ms'] / 1000:.1f} s ago"
     if printer := device.get("printer"):
-        said = f"paper {printer['paper']}, cover {printer['cover']} {' '.join(printer['faults'])}"
+        said = _printer_words(printer)
     return f"device   {device['id']:<12} {device['driver']:<12} {device['status']:<11} {said}".rstrip()
+
+
+def _printer_words(printer: dict[str, Any]) -> str:
+    words = [f"paper {printer['paper']}, cover {printer['cover']}", *printer["faults"]]
+    words += [word for word in ("paused", "busy") if printer[word]]
+    if printer["silent_since"]:
+        words = [f"answers nothing since {printer['silent_since']}: look at it"]
+    return " ".join(words)
 
 
 def _span(milliseconds: int) -> str:

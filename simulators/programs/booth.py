@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from drivers.printers.escpos import SPEC as PRINTER
 from drivers.scanners.line import SPEC as SCANNER
 from drivers.scanners.line import LineScannerDevice
 from edge_agent.sdk.clock import SystemClock
@@ -23,7 +22,7 @@ from simulators.central.taken import News
 from simulators.console import shown
 from simulators.control import Simulated
 from simulators.endpoints import PtyEndpoint, TcpEndpoint
-from simulators.programs.printer import add_printer_arguments, printer_of
+from simulators.programs.printer import add_printer_arguments, head_dots, printer_of
 from simulators.programs.running import HIGHEST_PORT, add_control_arguments, serve
 from simulators.programs.scale import add_scale_arguments, physics_of, with_unit
 from simulators.programs.specs import find_spec
@@ -71,13 +70,13 @@ async def run(args: argparse.Namespace) -> int:
             parts.push_async_callback(device.endpoint.close)
             print(f"{name} listens at {device.endpoint.url}", flush=True)
         print(f"broker at {HOST}:{broker.port}, centre keeps {folder / 'central.db'}", flush=True)
-        width = {"width_dots": args.width_dots}
+        width: dict[str, OptionValue] = {"width_dots": head_dots(args)}
         stanzas = (
             ("[[scanner]]", _stanza("scanner-1", SCANNER, devices["scanner"], {})),
             ("[[scale]]", _stanza("scale-1", spec, devices["scale"], told)),
             (
                 "[[printer]]",
-                _stanza("printer-1", PRINTER, devices["printer"], width),
+                _stanza("printer-1", find_spec(args.language, Kind.PRINTER), devices["printer"], width),
             ),
         )
         _write(args.write_config, config_of(args.booth_id, folder, broker.port, stanzas))

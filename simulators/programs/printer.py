@@ -1,4 +1,4 @@
-"""`edge-sim printer`: one simulated ESC/POS printer.
+"""`edge-sim printer`: one simulated printer, of any language that it is told to speak.
 
 Owns: its arguments. Must not know: its commands, how it is run.
 """
@@ -8,13 +8,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from drivers.printers.escpos import SPEC
 from edge_agent.sdk.clock import SystemClock
+from edge_agent.sdk.driver import Kind
 from simulators.label_tray import LabelTray
 from simulators.paper_path import Label
-from simulators.printer import BUFFER_BYTES, SPEED_MM_S, Answer, PrinterSim
+from simulators.print_buffer import Answer
+from simulators.printer import BUFFER_BYTES, LANGUAGES, SPEED_MM_S, PrinterSim
 from simulators.programs.running import add_port_arguments, run_devices, wire_of
+from simulators.programs.specs import find_spec
 from simulators.wire import Wire
+
+HEAD_DOTS = 832  # four inches at 203 dpi
+HEADS = {"escpos": 576, "cpcl": 384}  # 80 mm receipts, 58 mm mobile printers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_printer_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--width-dots", type=int, default=576, metavar="N", help="of the head (default 576)")
+    parser.add_argument(
+        "--language", choices=tuple(LANGUAGES), default="escpos", help="what it speaks (default escpos)"
+    )
+    parser.add_argument(
+        "--width-dots", type=int, metavar="N", help="of the head (default 576; 832 for label languages)"
+    )
     parser.add_argument(
         "--speed", type=float, default=SPEED_MM_S, metavar="MM", help="printed in a second (default 150)"
     )
@@ -46,7 +56,8 @@ def printer_of(args: argparse.Namespace, wire: Wire, folder: Path | None, *, kee
     return PrinterSim(
         wire,
         SystemClock(),
-        width_dots=args.width_dots,
+        language=args.language,
+        width_dots=head_dots(args),
         tray=LabelTray(folder, _tell),
         speed_mm_s=args.speed,
         buffer_bytes=args.buffer,
@@ -56,8 +67,14 @@ def printer_of(args: argparse.Namespace, wire: Wire, folder: Path | None, *, kee
     )
 
 
+def head_dots(args: argparse.Namespace) -> int:
+    """Dots of the head: as given, or as usual for what it speaks."""
+    given: int | None = args.width_dots
+    return HEADS.get(args.language, HEAD_DOTS) if given is None else given
+
+
 async def run(args: argparse.Namespace) -> int:
-    wire = wire_of(args, SPEC.serial)
+    wire = wire_of(args, find_spec(args.language, Kind.PRINTER).serial)
     printer = printer_of(args, wire, args.labels, keeps=args.keeps_half_command)
     return await run_devices({"printer": printer}, args.control, args.seed)
 

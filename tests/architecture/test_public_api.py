@@ -42,7 +42,7 @@ FIELDS = {
     "values.Page": "width height data",
     "values.PrintJob": "job page attempt cut",
     "values.PrintResult": "job attempt proof accepted_bytes reason",
-    "values.PrinterState": "device at ready paper cover faults",
+    "values.PrinterState": "device at ready paper cover faults paused busy silent_since",
     "values.Reading": "status weight unit stable net tare info device_id raw",
     "values.Scan": "device at text aim raw",
     "values.ScanText": "text aim raw terminator",

@@ -20,7 +20,8 @@ from edge_agent.sdk.errors import CommandError, ConfigError
 from simulators.control import Control, Simulated
 from simulators.control_socket import LINE_LIMIT, SESSIONS, ControlSocket
 from simulators.loopback import LoopbackEndpoint
-from simulators.printer import Answer, PrinterSim
+from simulators.print_buffer import Answer
+from simulators.printer import PrinterSim
 from simulators.scale import ScaleSim
 from simulators.scale_physics import ScalePhysics
 from simulators.scanner import ScannerSim

@@ -29,7 +29,8 @@ from simulators.faults import SlowDrain
 from simulators.label_tray import LabelTray
 from simulators.loopback import LoopbackEndpoint, LoopbackLink
 from simulators.paper_path import Mark
-from simulators.printer import Answer, PrinterSim
+from simulators.print_buffer import Answer
+from simulators.printer import PrinterSim
 from simulators.wire import Toward, Wire
 from tests.simulators.devices.conftest import running, until
 

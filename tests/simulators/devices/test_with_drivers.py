@@ -21,7 +21,8 @@ from edge_agent.sdk.ports import Driver
 from edge_agent.sdk.values import Page, PrinterState, PrintJob, PrintResult, Proof, Ready, Scan, Weight
 from simulators.faults import parse_faults
 from simulators.loopback import LoopbackEndpoint
-from simulators.printer import Answer, PrinterSim
+from simulators.print_buffer import Answer
+from simulators.printer import PrinterSim
 from simulators.scale import ScaleSim
 from simulators.scale_physics import ScalePhysics
 from simulators.scanner import ScannerSim
