@@ -1,5 +1,5 @@
 # The project's commands. Each sets the machine up first if that is needed (tools/setup.sh).
-.PHONY: help setup demo test check format lint types contracts unit bench vm-test clean
+.PHONY: help setup demo test check format lint types contracts unit torture bench vm-test clean
 
 PY := .venv/bin/python
 ARGS ?=
@@ -29,8 +29,11 @@ types:
 contracts:
 	@.venv/bin/lint-imports --no-logo
 
-unit:
-	@$(PY) -m pytest $(ARGS)
+unit:  ## the tests alone, side by side: most of them wait
+	@$(PY) -m pytest -n 3 --dist worksteal $(ARGS)
+
+torture: setup  ## many thousand cases and events: kills, cuts at each byte, long property runs
+	@$(PY) -m pytest -m torture -n 2 $(ARGS)
 
 bench: setup  ## latency, start, idle, throughput, drain beside a bare floor of the same run
 	@$(PY) -m tests.bench $(ARGS)

@@ -17,7 +17,7 @@ from edge_agent.labels.page import NoRoomError
 from edge_agent.labels.phrases import Phrase, check_path, check_phrase
 from edge_agent.labels.placing import DOTS_PER_MM, Placed, Rect, Template, stroke_mm
 from edge_agent.labels.refusals import refusal
-from edge_agent.labels.symbols import Module, linear_dots, linear_modules, qr_rows, square_dots
+from edge_agent.labels.symbols import Module, symbol
 
 LOWEST_LINE_EM = Decimal("1.03")  # a Latin line without accents; the lowest box that can hold one line
 
@@ -68,7 +68,7 @@ def _geometry(template: Template, placed: Placed) -> Iterator[tuple[str, str]]:
         yield f"reaches {reach} mm; the label is {edge} to {width - edge} x {edge} to {height - edge}", "at"
     if isinstance(element, keys.Lettering):
         yield from _lettering(element)
-    if isinstance(element, keys.Linear | keys.Qr) and element.least_dots > element.module_dots:
+    if isinstance(element, keys.Coded) and element.least_dots > element.module_dots:
         yield f"expected at most module_dots, {element.module_dots}", "min_module_dots"
 
 
@@ -83,6 +83,8 @@ def _lettering(element: keys.Lettering) -> Iterator[tuple[str, str]]:
 def _conditions(template: Template, placed: Placed) -> Iterator[tuple[str, str]]:
     for paths, key in ((placed.when, "when"), (placed.unless, "unless")):
         for path in sorted(paths):
+            if path.rpartition(".")[2].isdecimal():
+                continue  # the presence of a list's entry, written by `each`
             try:
                 check_path(path, template.fields)
             except ValueError as problem:
@@ -106,7 +108,7 @@ def _content(placed: Placed, record: Record) -> Iterator[tuple[str, str]]:
     try:
         if isinstance(element, keys.Text):
             printable_text(element.value.filled(record))
-        elif isinstance(element, keys.Linear | keys.Qr):
+        elif isinstance(element, keys.Coded):
             _check_code(element, code_text(element.value.filled(record)))
     except NoRoomError as problem:
         yield str(problem), "size"
@@ -114,15 +116,12 @@ def _content(placed: Placed, record: Record) -> Iterator[tuple[str, str]]:
         yield f"with the samples of [data] it {problem}", "value"
 
 
-def _check_code(element: keys.Linear | keys.Qr, text: str) -> None:
+def _check_code(element: keys.Coded, text: str) -> None:
     width, height = (int(side * DOTS_PER_MM) for side in element.size)
     if element.rotate in {90, 270}:
         width, height = height, width
     module = Module(element.module_dots, element.least_dots)
-    if isinstance(element, keys.Qr):
-        square_dots(qr_rows(text, element.ecc), module, min(width, height))
-    else:
-        linear_dots(linear_modules(text, is_gs1=element.type == "gs1_128"), module, width)
+    symbol(element.type, text, element.level).dots(module, width, height)
 
 
 def _overlaps(template: Template) -> None:

@@ -22,6 +22,7 @@ MAX_HEIGHT_MM = 300  # twice the longest parcel label: bounds the paper that one
 MIN_TEXT_MM = Decimal("2.25")  # 18 dots at 203 dpi: below that Bangla conjuncts clog
 MAX_TEXT_MM = 40  # a sorting letter across the label; larger is a mistake of units
 MAX_ELEMENTS = 100  # four times the fullest shipped template
+MAX_ENTRIES = 12  # of one list: as many lines of 8 mm as stand on a receipt that one hand holds
 MAX_MODULE_DOTS = 12  # 1.5 mm: wider bars leave no room for an item number on any label
 MAX_STROKE_DOTS = 24  # 3 mm: thicker is a black bar, which no template needs and which heats the head
 
@@ -117,9 +118,15 @@ class Reprint(Lettering):
 class Coded(Boxed):
     """A code of whole-dot modules: as large as `module_dots` where that fits, never below the minimum."""
 
+    type: str
     value: Value
     module_dots: Modules
     min_module_dots: Modules | None = None
+
+    @property
+    def level(self) -> str:
+        """The error correction, where the code leaves a choice."""
+        return "M"
 
     @property
     def least_dots(self) -> int:
@@ -137,6 +144,16 @@ class Qr(Coded):
 
     type: Literal["qr"]
     ecc: Literal["L", "M", "Q", "H"] = "M"
+
+    @property
+    def level(self) -> str:
+        return self.ecc
+
+
+class DataMatrix(Coded):
+    """A Data Matrix; the box holds its quiet zone too, one module on all sides."""
+
+    type: Literal["datamatrix"]
 
 
 class Line(Element):
@@ -162,13 +179,20 @@ class Image(Boxed):
     file: FileName
 
 
-Drawn = Text | Reprint | Linear | Qr | Line | Box | Image
+Drawn = Text | Reprint | Linear | Qr | DataMatrix | Line | Box | Image
 
 
 class Group(Element):
-    """Elements that share an origin and a condition."""
+    """Elements that share an origin and a condition.
+
+    With `each` it stands once for every entry of that list of the data, `most` times at most, each one `step`
+    further. Fields are written as if there were one entry: with `each = "device"`, {device.name} is its name.
+    """
 
     type: Literal["group"]
+    each: Path | None = None
+    most: Annotated[int, Strict(), Field(ge=1, le=MAX_ENTRIES)] = 1
+    step: tuple[Mm, Mm] = (Decimal(0), Decimal(0))
     element: Annotated[
         list[Annotated[Drawn, Field(discriminator="type")]], Field(min_length=1, max_length=MAX_ELEMENTS)
     ]
@@ -181,6 +205,7 @@ ENTRY_TYPES: dict[str, type[Element]] = {
     "code128": Linear,
     "gs1_128": Linear,
     "qr": Qr,
+    "datamatrix": DataMatrix,
     "line": Line,
     "box": Box,
     "image": Image,
@@ -201,12 +226,18 @@ class Label(_Keys):
     margin_mm: Mm = Decimal(0)
 
 
+OneSample = Annotated[str, Strict()] | Annotated[int, Strict()]
+
+
 class FieldKeys(_Keys):
-    """One line of [data]: the field's type, whether it may be absent, and its longest honest value."""
+    """One line of [data]: the field's type, whether it may be absent, and its longest honest value.
+
+    A field of a list's entries may have a sample for each entry.
+    """
 
     type: FieldType
     optional: Flag = False
-    sample: Annotated[str, Strict()] | Annotated[int, Strict()] | None = None
+    sample: OneSample | tuple[OneSample, ...] | None = None
 
 
 class TemplateFile(_Keys):

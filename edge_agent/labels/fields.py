@@ -73,17 +73,29 @@ class Record:
             raise FieldError(path, f"is not of type {kind}", missing=False)
         return fact
 
+    def entries(self, path: str) -> int:
+        """How many entries the list at this path has; raises FieldError where it is none."""
+        value = self._at(path)
+        if value is None:
+            return 0
+        if not isinstance(value, list | tuple) or not all(isinstance(entry, Mapping) for entry in value):
+            raise FieldError(path, "is not a list of entries", missing=False)
+        return len(value)
+
     def _at(self, path: str) -> object:
         value: object = self._data
         for step in path.split("."):
-            if not isinstance(value, Mapping):
+            if isinstance(value, Mapping):
+                value = value.get(step)
+            elif isinstance(value, list | tuple) and step.isdecimal():
+                value = value[int(step) - 1] if int(step) <= len(value) else None
+            else:
                 return None
-            value = value.get(step)
         return value
 
 
 def nested(values: Mapping[str, object]) -> dict[str, object]:
-    """Data by dotted path turned into the nested form that a flow gives."""
+    """Data by dotted path turned into the nested form that a flow gives; entries come in their order."""
     data: dict[str, object] = {}
     for path, value in values.items():
         *parents, last = path.split(".")
@@ -94,7 +106,15 @@ def nested(values: Mapping[str, object]) -> dict[str, object]:
                 raise FieldError(path, f"lies below {parent!r}, which is a value", missing=False)
             level = below
         level[last] = value
-    return data
+    return {key: _as_list(value) for key, value in data.items()}
+
+
+def _as_list(value: object) -> object:
+    """Entries numbered from 1 become a list, at any depth."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _as_list(below) for key, below in value.items()}
+    return list(inner.values()) if all(key.isdecimal() for key in inner) else inner
 
 
 def _read(kind: FieldType, value: object) -> Fact | None:

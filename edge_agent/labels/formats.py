@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 
+from edge_agent.labels.taka_words import POISHA_IN_TAKA, bn_taka_words, taka_words
 from edge_agent.sdk.errors import CommandError
 
 Fact = str | int | Decimal | date
 
 TAKA_SIGN = "৳"
-POISHA_IN_TAKA = 100
 
 _BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 _S10 = re.compile(r"([A-Z]{2})([0-9]{3})([0-9]{3})([0-9]{3})([A-Z]{2})")
@@ -70,7 +70,12 @@ TEXT_FORMATS: dict[str, Callable[[str], str]] = {
     "s10-spaced": s10_spaced,
     "upper": str.upper,
 }
-MONEY_FORMATS: dict[str, Callable[[int], str]] = {"bn-money": bn_money, "money": money}
+MONEY_FORMATS: dict[str, Callable[[int], str]] = {
+    "bn-money": bn_money,
+    "money": money,
+    "bn-taka-words": bn_taka_words,
+    "taka-words": taka_words,
+}
 DATE_FORMATS: dict[str, Callable[[date], str]] = {"date": day_first}
 
 

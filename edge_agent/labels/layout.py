@@ -28,7 +28,7 @@ from edge_agent.labels.page import (
 )
 from edge_agent.labels.placing import DOTS_PER_MM, Placed, Rect, Template
 from edge_agent.labels.shaping import Fonts, MissingGlyphError
-from edge_agent.labels.symbols import Module, linear, linear_modules, qr_rows, square
+from edge_agent.labels.symbols import Module, symbol
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
 
@@ -68,6 +68,7 @@ def render(
             f"dpi {dpi} or reprint {reprint} is outside {MIN_DPI}-{MAX_DPI} or 0-{MAX_REPRINT}",
         )
     drawing = _Drawing(template, Record(template.fields, data), fonts, dpi, reprint)
+    drawing.check_lists()
     for placed in template.placed:
         drawing.draw(placed)
     return drawing.canvas.page()
@@ -85,24 +86,37 @@ class _Drawing:
         width, height = template.label.size_mm
         self.canvas = Canvas(self._dots(width), self._dots(height))
 
+    def check_lists(self) -> None:
+        """Refuse a list with more entries than the label has room for; raises CommandError."""
+        for repeat in self._template.repeats:
+            try:
+                entries = self._record.entries(repeat.path)
+            except FieldError as problem:
+                raise self._refused(repeat.group, "field_type", problem) from None
+            if entries > repeat.most:
+                why = NoRoomError(
+                    f"has {entries} entries of {repeat.path!r}, there is room for {repeat.most}"
+                )
+                raise self._refused(repeat.group, "overflow", why)
+
     def draw(self, placed: Placed) -> None:
         """Draw the element if its conditions hold; raises CommandError with its name."""
         if not self._is_shown(placed):
             return
+        name = placed.element.id
         try:
             self._drawn(placed)
         except FieldError as problem:
-            raise self._refused(
-                placed, "missing_field" if problem.missing else "field_type", problem
-            ) from None
+            code = "missing_field" if problem.missing else "field_type"
+            raise self._refused(name, code, problem) from None
         except UnprintableError as problem:
-            raise self._refused(placed, "unprintable", problem) from None
+            raise self._refused(name, "unprintable", problem) from None
         except MissingGlyphError as problem:
-            raise self._refused(placed, "missing_glyph", problem) from None
+            raise self._refused(name, "missing_glyph", problem) from None
         except CodeError as problem:
-            raise self._refused(placed, "code", problem) from None
+            raise self._refused(name, "code", problem) from None
         except NoRoomError as problem:
-            raise self._refused(placed, "overflow", problem) from None
+            raise self._refused(name, "overflow", problem) from None
 
     def _is_shown(self, placed: Placed) -> bool:
         if isinstance(placed.element, keys.Reprint) and not self._reprint:
@@ -167,10 +181,7 @@ class _Drawing:
     def _code(self, element: keys.Coded, width: int, height: int, pitch: int) -> Bitmap:
         text = code_text(_bounded(element.value.filled(self._record)))
         module = Module(self._scaled(element.module_dots), self._scaled(element.least_dots))
-        if isinstance(element, keys.Qr):
-            return square(qr_rows(text, element.ecc), module, width, height, pitch)
-        is_gs1 = isinstance(element, keys.Linear) and element.type == "gs1_128"
-        return linear(linear_modules(text, is_gs1=is_gs1), module, width, height, pitch)
+        return symbol(element.type, text, element.level).drawn(module, width, height, pitch)
 
     def _dots(self, mm: Decimal) -> int:
         return int((mm * self._dots_per_mm).to_integral_value(ROUND_HALF_UP))
@@ -179,10 +190,10 @@ class _Drawing:
         """Module dots of a 203 dpi head as whole dots of this one, never wider and never none."""
         return max(1, int(dots * self._dots_per_mm / DOTS_PER_MM))
 
-    def _refused(self, placed: Placed, code: str, problem: ValueError) -> CommandError:
+    def _refused(self, element: str, code: str, problem: ValueError) -> CommandError:
         return CommandError(
             f"label.{code}",
-            f"label {self._template.name!r}, element {placed.element.id!r}: {problem}",
+            f"label {self._template.name!r}, element {element!r}: {problem}",
             hint=_HINTS[f"label.{code}"],
         )
 

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 
 from edge_agent.sdk.errors import CommandError
@@ -111,8 +112,19 @@ class Canvas:
         self._rows[band] = ink.to_bytes(bitmap.height * stride, "big")
 
     def fill(self, left: int, top: int, width: int, height: int) -> None:
-        """A black rectangle on the page."""
-        self.draw(solid(width, height, self.pitch), left, top)
+        """A black rectangle on the page: the columns of a tall one, the rows of a wide one."""
+        if left < 0 or top < 0 or left + width > self.width or top + height > self.height:
+            raise ValueError("a rectangle must lie wholly on its canvas")
+        stride = self.pitch // 8
+        ink = int(("0" * left + "1" * width).ljust(self.pitch, "0"), 2).to_bytes(stride, "big")
+        if height < width:
+            for row in range(top * stride, (top + height) * stride, stride):
+                old = int.from_bytes(self._rows[row : row + stride], "big")
+                self._rows[row : row + stride] = (old | int.from_bytes(ink, "big")).to_bytes(stride, "big")
+            return
+        for column in range(left // 8, (left + width + 7) // 8):
+            dots = slice(top * stride + column, (top + height) * stride, stride)
+            self._rows[dots] = self._rows[dots].translate(_blackened(ink[column]))
 
     def page(self) -> Page:
         return Page(self.width, self.height, bytes(self._rows))
@@ -183,6 +195,12 @@ def _bad_png(why: str) -> CommandError:
     return CommandError(
         "label.bad_png", f"the picture cannot be used: {why}", hint="use a PNG no larger than the label"
     )
+
+
+@lru_cache(maxsize=256)
+def _blackened(ink: int) -> bytes:
+    """What each byte becomes under this ink."""
+    return bytes(old | ink for old in range(256))
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from edge_agent.labels import elements as keys
 from edge_agent.labels.fields import Field
+from edge_agent.labels.repeating import Repeat
 from edge_agent.sdk.values import Page
 
 DOTS_PER_MM = 8  # of the 203 dpi head that `module_dots` and `stroke_dots` are written for
@@ -78,6 +79,7 @@ class Template:
     fields: Mapping[str, Field]
     placed: tuple[Placed, ...]
     pictures: Mapping[str, Page]
+    repeats: tuple[Repeat, ...] = ()
 
 
 def stroke_mm(element: keys.Line | keys.Box) -> Decimal:

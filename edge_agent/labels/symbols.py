@@ -10,11 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.labels import code128
+from edge_agent.labels import code128, datamatrix, qr
 from edge_agent.labels.page import Bitmap, NoRoomError, from_rows, striped
-
-QR_QUIET_MODULES = 4
-MAX_QR_BYTES = 512  # version 18 at level M: still 2 dots a module in 30 mm; longer is no label's content
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,50 +29,49 @@ class Module:
         return size
 
 
-def linear_modules(text: str, *, is_gs1: bool) -> str:
-    """The bars of Code 128 or GS1-128 as 0 and 1; raises CodeError."""
-    return code128.modules(code128.gs1(text) if is_gs1 else text)
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A code's modules as rows of 0 and 1, and how many modules around it stay free.
+
+    A linear code has one row, drawn over the whole height of its box, and is free left and right only.
+    """
+
+    rows: tuple[str, ...]
+    quiet: int
+
+    @property
+    def is_linear(self) -> bool:
+        return len(self.rows) == 1
+
+    def dots(self, module: Module, width: int, height: int) -> int:
+        """The dots of each module in so much room; raises NoRoomError."""
+        room = width if self.is_linear else min(width, height)
+        return module.fitting(len(self.rows[0]) + 2 * self.quiet, room)
+
+    def drawn(self, module: Module, width: int, height: int, pitch: int) -> Bitmap:
+        """The code in the middle of its box; raises NoRoomError."""
+        size = self.dots(module, width, height)
+        wide = [_centred(_widened(row, size), width) for row in self.rows]
+        if self.is_linear:
+            return striped(wide[0], height, pitch)
+        above = (height - size * len(wide)) // 2
+        blank = "0" * width
+        rows = [blank] * above + [row for row in wide for _ in range(size)]
+        return from_rows(rows + [blank] * (height - len(rows)), pitch)
 
 
-def linear_dots(bars: str, module: Module, width: int) -> int:
-    """The dots of each module of these bars in so much width; raises NoRoomError."""
-    return module.fitting(len(bars) + 2 * code128.QUIET_MODULES, width)
+def symbol(kind: str, text: str, level: str = "M") -> Symbol:
+    """The code of this kind; `level` is the error correction of a QR code. Raises CodeError."""
+    if kind == "qr":
+        return Symbol(tuple(qr.modules(text, level)), qr.QUIET_MODULES)
+    if kind == "datamatrix":
+        return Symbol(tuple(datamatrix.modules(text)), datamatrix.QUIET_MODULES)
+    bars = code128.modules(code128.gs1(text) if kind == "gs1_128" else text)
+    return Symbol((bars,), code128.QUIET_MODULES)
 
 
-def linear(bars: str, module: Module, width: int, height: int, pitch: int) -> Bitmap:
-    """Bars over the whole height, in the middle of the width; raises NoRoomError."""
-    size = linear_dots(bars, module, width)
-    row = "".join(bar * size for bar in bars)
-    return striped(_centred(row, width), height, pitch)
-
-
-def qr_rows(text: str, ecc: str) -> list[str]:
-    """A QR code's modules, row by row, without quiet zone; raises CodeError."""
-    import segno  # here, so that an idle daemon never loads it
-
-    if not 0 < len(text.encode()) <= MAX_QR_BYTES:
-        raise code128.CodeError(f"must have 1 to {MAX_QR_BYTES} bytes, has {len(text.encode())}")
-    encoding = None if text.isascii() else "utf-8"
-    symbol = segno.make_qr(text, error=ecc, encoding=encoding)
-    return ["".join("1" if module else "0" for module in row) for row in symbol.matrix]
-
-
-def square_dots(rows: list[str], module: Module, side: int) -> int:
-    """The dots of each module of this code in so much room; raises NoRoomError."""
-    return module.fitting(len(rows) + 2 * QR_QUIET_MODULES, side)
-
-
-def square(rows: list[str], module: Module, width: int, height: int, pitch: int) -> Bitmap:
-    """A square code in the middle of its box; raises NoRoomError."""
-    size = square_dots(rows, module, min(width, height))
-    wide = [_centred(row.replace("0", "0" * size).replace("1", "1" * size), width) for row in rows]
-    above = (height - size * len(rows)) // 2
-    below = height - above - size * len(rows)
-    blank = "0" * width
-    return from_rows(
-        [blank] * above + [row for row in wide for _ in range(size)] + [blank] * below,
-        pitch,
-    )
+def _widened(row: str, size: int) -> str:
+    return row.replace("0", "0" * size).replace("1", "1" * size)
 
 
 def _centred(row: str, width: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -23,12 +24,14 @@ from edge_agent.labels.page import MAX_PNG_BYTES, from_png
 from edge_agent.labels.phrases import nearest
 from edge_agent.labels.placing import Template, flattened
 from edge_agent.labels.refusals import refusal, refused
+from edge_agent.labels.repeating import WrittenOut, written_out
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
 
 __all__ = ["Template", "find_template", "load_template", "parse_template", "sample_data", "shipped_names"]
 
 MAX_FILE_BYTES = 65_536  # four times the longest shipped template with every line commented
+MAX_PLACED = 240  # twice the fullest shipped template; every pair is looked at, some 0.2 s on a small box
 MAX_PICTURES = 4  # a post's emblem and three marks; each may cost MAX_PNG_BYTES to read
 SUFFIX = ".toml"
 
@@ -49,10 +52,14 @@ def parse_template(text: str, name: str, folder: Path | None = None) -> Template
         file = keys.TemplateFile.model_validate(document)
     except ValidationError as cause:
         raise refused(name, document, cause) from None
-    fields = {path: _field(path, given) for path, given in file.data.items()}
-    placed = flattened(file.element)
+    whole = written_out(file.element, file.data)
+    fields = {path: _sampled(field) for path, field in whole.fields.items()}
+    placed = flattened(whole.entries)
+    _check_lists(name, file, whole)
+    if len(placed) > MAX_PLACED:
+        raise refusal(name, f"expected at most {MAX_PLACED} elements, every entry of a list counted")
     pictures = _pictures(name, [spot.element for spot in placed], folder)
-    template = Template(name, file.label, fields, placed, pictures)
+    template = Template(name, file.label, fields, placed, pictures, whole.repeats)
     check(template)
     return template
 
@@ -97,9 +104,19 @@ def _document(text: str, name: str) -> dict[str, object]:
         raise refusal(name, "is no TOML: nested too deeply", code="syntax") from None
 
 
-def _field(path: str, given: keys.FieldKeys) -> Field:
-    sample = _SAMPLES[given.type] if given.sample is None else given.sample
-    return Field(path, given.type, given.optional, sample)
+def _check_lists(name: str, file: keys.TemplateFile, whole: WrittenOut) -> None:
+    """Refuse a list without fields, and what speaks of a list where there is none."""
+    for repeat in whole.repeats:
+        if not any(path.startswith(f"{repeat.path}.1.") for path in whole.fields):
+            problem = f"no field of [data] belongs to entries of {repeat.path!r}"
+            raise refusal(name, problem, element=repeat.group, key="each")
+    for group in file.element:
+        if isinstance(group, keys.Group) and group.each is None and group.model_fields_set & {"most", "step"}:
+            raise refusal(name, "is missing: 'most' and 'step' need it", element=group.id, key="each")
+
+
+def _sampled(field: Field) -> Field:
+    return field if field.sample is not None else replace(field, sample=_SAMPLES[field.type])
 
 
 def _pictures(template: str, elements: list[keys.Drawn], folder: Path | None) -> dict[str, Page]:

@@ -41,7 +41,6 @@ MAY_IMPORT = {
     ),
     "pydantic_core": ("edge_agent/settings/",),
     "PIL": ("edge_agent/labels/",),
-    "segno": ("edge_agent/labels/",),
     "uharfbuzz": ("edge_agent/labels/",),
     "escpos": ("drivers/printers/",),
 }

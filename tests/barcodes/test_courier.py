@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,9 +105,7 @@ def test_any_text_as_a_pattern_is_permitted_or_refused_in_words(pattern: str) ->
 )
 def test_the_worst_permitted_pattern_ends_at_once(pattern: str, text: str) -> None:
     dangerous = CourierPattern("x", pattern)
-    before = time.perf_counter()
-    assert dangerous.read(text) is None
-    assert time.perf_counter() - before < 0.5  # milliseconds when the machine is idle
+    assert dangerous.read(text) is None  # milliseconds; one that explodes runs into the test's time limit
 
 
 def test_a_longer_text_than_any_reference_is_not_tried() -> None:

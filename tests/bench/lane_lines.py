@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from tests.bench import paho_alone
 from tests.bench.figures import Figure, Hold, middle, percentile
-from tests.bench.workbench import Command, Effort, Workbench, agent, floor, workbench
+from tests.bench.witness import Witness
+from tests.bench.workbench import FIRST_S, Command, Effort, Workbench, agent, floor, workbench
 
 RATE = 10.0  # lines a second: ten clerks at once
 WARM_LINES = 20
@@ -130,22 +131,39 @@ def _outage(effort: Effort, lines: int, runs: int) -> list[Figure]:
 
 
 def kill(effort: Effort) -> list[Figure]:
-    """SIGKILL under load: what had been taken 50 ms before comes out of the ledger after the restart."""
-    lost = 0
+    """SIGKILL under load: what was told as stored, or read 50 ms before, is there after the restart."""
+    told_lost = lost = told = 0
     runs = effort.runs(3)
     for _ in range(runs):
         with workbench(effort, agent) as bench:
             bench.up()
+            witness = Witness(bench.folder / "agent.sock")
+            witness.start()
+            if not witness.listens.wait(FIRST_S):
+                raise TimeoutError("the agent's socket tells nothing")
             first = bench.feed.count
             bench.feed.paced(50.0, KILL_LINES)
             bench.feed.wait_read()
             time.sleep(TAKEN_S)
             bench.program.kill()
+            witness.join(FIRST_S)
             bench.program.start()
-            bench.subscriber.wait_for(bench.feed.count, 30.0, 5.0)
+            bench.subscriber.wait_for_start(2, ALL_IN_S)
+            told += witness.told
+            told_lost += sum(n not in bench.subscriber.arrived for n in range(first, first + witness.told))
             lost += bench.missing_since(first)
-    what = f"lost of {runs * KILL_LINES} lines in {runs} sudden deaths (SIGKILL)"
-    return [Figure("kill", what, lost, "lines", hold=Hold(0, margin=0))]
+    deaths = f"in {runs} sudden deaths (SIGKILL)"
+    return [
+        Figure(
+            "kill", f"lost of {told} lines told as stored, {deaths}", told_lost, "lines",
+            hold=Hold(0, margin=0),
+        ),
+        Figure(
+            "kill", f"lost of {runs * KILL_LINES} lines read 50 ms before, {deaths}", lost, "lines",
+            hold=Hold(0, margin=0),
+            note="on a loaded machine a line can be read and not yet on disk: it was not told as stored",
+        ),
+    ]  # fmt: skip
 
 
 def _in_turn(runs: int, one: Callable[[Command], Result]) -> tuple[Sequence[Result], Sequence[Result]]:

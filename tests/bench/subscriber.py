@@ -15,6 +15,7 @@ import threading
 import time
 
 LINE = re.compile(rb"EV(\d{10})")
+STARTED = re.compile(rb'"type":"booth\.agent\.started[^}]*?"seq":(\d+)')
 CLIENT_ID = b"bench-subscriber"
 KEEPALIVE_S = 600  # longer than any lane stays silent
 CHUNK_BYTES = 1 << 18
@@ -31,6 +32,7 @@ class Subscriber(threading.Thread):
         super().__init__(name="bench subscriber", daemon=True)
         self.arrived: dict[int, float] = {}
         self.messages = 0
+        self.starts: set[int] = set()  # by the number of the agent's event: what comes again counts once
         self.ready = threading.Event()
         self._port = port
         self._end = threading.Event()
@@ -58,6 +60,17 @@ class Subscriber(threading.Thread):
                 return False
             time.sleep(0.004)
         return True
+
+    def wait_for_start(self, starts: int, timeout_s: float) -> None:
+        """Wait for so many starts of the agent: what it had stored before the last one came before it.
+
+        Raises TimeoutError.
+        """
+        end = time.monotonic() + timeout_s
+        while len(self.starts) < starts:
+            if time.monotonic() > end:
+                raise TimeoutError(f"only {len(self.starts)} starts of the agent were heard of")
+            time.sleep(0.01)
 
     def _listen(self) -> None:
         with socket.create_connection(("127.0.0.1", self._port), 2.0) as line:
@@ -97,6 +110,7 @@ class Subscriber(threading.Thread):
         self.messages += 1
         for number in LINE.findall(data, body, end):
             self.arrived.setdefault(int(number), now)
+        self.starts.update(int(number) for number in STARTED.findall(data, body, end))
         return answer
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +14,6 @@ from edge_agent.sdk.values import ScanText
 
 TERMINATORS = ("any", "cr", "lf", "crlf", "etx")
 TEXT = st.text(st.characters(exclude_characters="\r\n\x02\x03", codec="utf-8"), min_size=1)
-ENOUGH_BYTES_PER_SECOND = 2_000_000  # a tenth of what it does on an idle core, so that a busy one passes
 
 
 def options(**given_: object) -> Options:
@@ -94,11 +91,7 @@ def test_the_raw_bytes_of_each_read_are_kept() -> None:
     assert value == ScanText("123", "]C1", b"~]C1123")
 
 
-def test_a_burst_is_decoded_fast_enough_to_be_no_bottleneck() -> None:
+def test_a_burst_as_long_as_a_read_loses_nothing() -> None:
     codec = LineDecoder(options())
     burst = b"4006381333931\r" * 4_681
-    start = time.perf_counter()
-    count = sum(len(codec.feed(burst)) for _ in range(10))
-    taken = time.perf_counter() - start
-    assert count == 46_810
-    assert 10 * len(burst) / taken > ENOUGH_BYTES_PER_SECOND
+    assert sum(len(codec.feed(burst)) for _ in range(10)) == 46_810

@@ -6,6 +6,7 @@ import struct
 import zlib
 from io import BytesIO
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -168,3 +169,22 @@ def test_damaged_pictures_are_read_or_refused(noise: bytes, place: int) -> None:
 
 def test_a_solid_rectangle_is_black() -> None:
     assert rows_of(solid(3, 2, 8)) == ["###", "###"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3), (9, 9), (64, 1), (1, 48), (64, 48), (17, 30)])
+def test_a_rectangle_blackens_its_own_dots_and_no_other(size: tuple[int, int]) -> None:
+    width, height = size
+    left, top = 64 - width, 48 - height
+    canvas = Canvas(64, 48)
+    canvas.fill(0, 0, 2, 2)
+    canvas.fill(left, top, width, height)
+    expected = np.full((48, 64), 255)
+    expected[:2, :2] = 0
+    expected[top : top + height, left : left + width] = 0
+    assert (pixels(canvas.page()) == expected).all()
+
+
+@pytest.mark.parametrize("place", [(-1, 0, 5, 5), (0, -1, 5, 5), (60, 0, 5, 5), (0, 44, 5, 5)])
+def test_a_rectangle_beyond_the_page_is_refused(place: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValueError, match="wholly"):
+        Canvas(64, 48).fill(*place)

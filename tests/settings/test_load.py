@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from tests.settings.broken import HEAD, SCALE, TCP
 from tests.settings.fakes import registry
 
 EXAMPLE = (Path(__file__).parents[2] / "config" / "booth.example.toml").read_bytes()
-SOON_S = 20.0  # the worst file below takes 1 s on a busy machine; quadratic time would be minutes
 
 HOSTILE = {
     "a key of parts": b"a" + b".a" * MAX_BYTES,
@@ -201,10 +199,11 @@ def test_the_example_cut_off_anywhere_is_refused_or_good() -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_soon(name: str) -> None:
-    before = time.perf_counter()
+@pytest.mark.timeout(
+    30
+)  # a second when the machine is idle; a search that grows with the square takes minutes
+def test_a_hostile_file_is_refused_within_bounds(name: str) -> None:
     problems = check(HOSTILE[name], "b", registry()).problems
-    assert time.perf_counter() - before < SOON_S
     assert 1 <= len(problems) <= 51
     assert max(len(str(problem)) for problem in problems) < 1000
 

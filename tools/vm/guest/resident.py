@@ -28,7 +28,7 @@ import traceback
 PORT = "/dev/virtio-ports/edge.resident"
 WARM = (
     "argparse ctypes email.message evdev glob http.client importlib.metadata json logging paho.mqtt.client "
-    "paho.mqtt.packettypes PIL.Image pydantic pytest escpos.escpos segno serial serial.tools.list_ports sqlite3 "
+    "paho.mqtt.packettypes PIL.Image pydantic pytest escpos.escpos serial serial.tools.list_ports sqlite3 "
     "subprocess tomllib uharfbuzz usb.core usb.util usb.backend.libusb1 uuid"
 )
 OUTPUT_LIMIT = 256 * 1024  # the end of it: what a person reads of a failed test
