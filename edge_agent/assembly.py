@@ -246,9 +246,15 @@ def configured_devices(settings: Settings, registry: Registry) -> list[Configure
 
 
 def printery(settings: Settings) -> Printery | None:
+    """What draws the labels. Raises ConfigError for absent fonts or an unknown template."""
     if settings.counter.flow == "none" or not settings.counter.label:
         return None
-    return Printery(settings.counter.label)
+    labels = settings.labels
+    made = Printery(
+        settings.counter.label, labels.templates, fonts=labels.fonts, black_from=labels.black_from
+    )
+    made.check_files()
+    return made
 
 
 def _policy(settings: Settings) -> Policy:

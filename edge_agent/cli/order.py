@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edge_agent.cli import preview
 from edge_agent.cli.status import DEFAULT_SOCKET
 from edge_agent.local.client import ask
 
@@ -29,6 +30,7 @@ def register(verbs: Any) -> None:
         order.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
         order.add_argument("--json", action="store_true", help="one JSON object")
         order.set_defaults(run=run)
+    preview.register(orders)
 
 
 def run(args: argparse.Namespace) -> int:

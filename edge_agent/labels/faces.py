@@ -29,6 +29,8 @@ MAX_SCRIPTS = 4096  # characters whose script or face is remembered; a hostile f
 BANGLA_SCRIPT, LATIN_SCRIPT = "Beng", "Latn"
 REGULAR, BOLD = 400, 700
 
+FONT_KINDS = frozenset({b"\0\1\0\0", b"OTTO", b"true", b"ttcf"})  # how TrueType and OpenType files begin
+
 _NOTO = Path("/usr/share/fonts/truetype/noto")
 
 
@@ -44,6 +46,18 @@ DEBIAN_FONTS = FontFiles(
     bangla={REGULAR: _NOTO / "NotoSansBengali-Regular.ttf", BOLD: _NOTO / "NotoSansBengali-Bold.ttf"},
     latin={REGULAR: _NOTO / "NotoSans-Regular.ttf", BOLD: _NOTO / "NotoSans-Bold.ttf"},
 )
+
+
+def check_fonts(files: FontFiles) -> None:
+    """Raise ConfigError("fonts.missing") where a file is absent or cannot be a font; loads nothing."""
+    for path in (*files.bangla.values(), *files.latin.values()):
+        try:
+            with path.open("rb") as file:
+                kind = file.read(4)
+        except OSError as cause:
+            raise _no_font(path) from cause
+        if kind not in FONT_KINDS:
+            raise _no_font(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ from edge_agent.sdk.values import Page
 
 MAX_PNG_BYTES = 1_048_576  # 100 x 150 mm at 300 dpi is 0.26 MB even if nothing compresses
 MAX_PNG_DOTS = 4_000_000  # the same label twice; unpacked in four colours it costs 16 MB, Pillow's guard 350
+MAX_PNG_HEIGHT = (
+    3_544  # 300 mm at 300 dpi, the longest label: a strip of one dot by four million is no picture
+)
+MAX_BLACK = 0.9  # of the picture: one that is nearly all black has its colours the wrong way round, and heats
 DARK_BELOW = 128  # of 255: a gray or coloured picture is cut in the middle
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -152,7 +156,12 @@ def from_png(data: bytes) -> Page:
     width, height = struct.unpack(">II", data[16:24])
     if not 0 < width * height <= MAX_PNG_DOTS:
         raise _bad_png(f"it is {width} x {height} dots, more than {MAX_PNG_DOTS} in all")
-    return _decoded(data)
+    if height > MAX_PNG_HEIGHT:
+        raise _bad_png(f"it is {height} dots tall, more than {MAX_PNG_HEIGHT}")
+    page = _decoded(data)
+    if black_ratio(page) > MAX_BLACK:
+        raise _bad_png(f"more than {MAX_BLACK:.0%} of it is black")
+    return page
 
 
 def black_ratio(page: Page) -> float:

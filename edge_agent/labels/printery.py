@@ -1,8 +1,8 @@
-"""The booth's label at hand: its template and fonts, loaded when the first label is printed.
+"""The booth's labels at hand: templates and fonts, loaded when the first label is printed.
 
-Owns: the lazy loading. Must not know: what is on the label, printers.
+Owns: the lazy loading. Must not know: what is on a label, printers.
 
-Fonts, HarfBuzz and the template cost some 15 MiB; a booth that only scans does not pay for them.
+Fonts, HarfBuzz and a template cost some 10 MiB; a booth that only scans does not pay for them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.labels.faces import BLACK_FROM, DEBIAN_FONTS, FontFiles, check_fonts
 from edge_agent.sdk.errors import ConfigError
 from edge_agent.sdk.values import Page
 
@@ -19,38 +20,70 @@ if TYPE_CHECKING:
     from edge_agent.labels.placing import Template
     from edge_agent.labels.shaping import Fonts
 
+MAX_TEMPLATES = 4  # loaded at one time: a booth's label, receipt, bag label and slip; each costs up to 1 MiB
+
 
 class Printery:
-    """Draws one kind of label. Used from worker threads, one at a time."""
+    """Draws labels. Used from worker threads, one at a time."""
 
-    def __init__(self, template: str, folder: Path | None = None, *, dpi: int = 203) -> None:
-        """`folder` holds the booth's own templates, which go before the shipped ones."""
+    def __init__(
+        self,
+        template: str,
+        folder: Path | None = None,
+        *,
+        dpi: int = 203,
+        fonts: FontFiles = DEBIAN_FONTS,
+        black_from: int = BLACK_FROM,
+    ) -> None:
+        """`template` is drawn where none is named; `folder` holds the booth's own, which go first."""
         self._name = template
         self._folder = folder
         self._dpi = dpi
+        self._files = fonts
+        self._black_from = black_from
         self._lock = threading.Lock()
-        self._loaded: tuple[Template, Fonts] | None = None
+        self._fonts: Fonts | None = None
+        self._templates: dict[str, Template] = {}
 
-    def page(self, data: Mapping[str, object], *, reprint: int = 0) -> Page:
+    def page(
+        self,
+        data: Mapping[str, object],
+        *,
+        reprint: int = 0,
+        template: str = "",
+        dpi: int = 0,
+    ) -> Page:
         """Draw one label. Raises CommandError label.… for data that cannot be drawn, else ConfigError."""
         from edge_agent.labels.layout import render
 
         with self._lock:
-            template, fonts = self._load()
-            return render(template, data, fonts=fonts, dpi=self._dpi, reprint=reprint)
+            fonts, found = self._load(template or self._name)
+            return render(found, data, fonts=fonts, dpi=dpi or self._dpi, reprint=reprint)
 
     def check(self) -> None:
         """Load everything now. Raises ConfigError for a wrong template or absent fonts."""
         with self._lock:
-            self._load()
+            fonts, _ = self._load(self._name)
+            fonts.self_test()
 
-    def _load(self) -> tuple[Template, Fonts]:
-        if self._loaded is None:
-            from edge_agent.labels.shaping import Fonts
-            from edge_agent.labels.template import find_template
+    def check_files(self) -> None:
+        """Look whether fonts and template are there, and load nothing. Raises ConfigError."""
+        from edge_agent.labels.files import template_text
 
-            try:
-                self._loaded = (find_template(self._name, self._folder), Fonts())
-            except OSError as error:
-                raise ConfigError("label.unreadable", f"label {self._name}: {error}") from error
-        return self._loaded
+        check_fonts(self._files)
+        template_text(self._name, self._folder)
+
+    def _load(self, name: str) -> tuple[Fonts, Template]:
+        from edge_agent.labels.shaping import Fonts
+        from edge_agent.labels.template import find_template
+
+        try:
+            if self._fonts is None:
+                self._fonts = Fonts(self._files, black_from=self._black_from)
+            found = self._templates.pop(name, None) or find_template(name, self._folder)
+        except OSError as error:
+            raise ConfigError("label.unreadable", f"label {name}: {error}") from error
+        self._templates[name] = found
+        while len(self._templates) > MAX_TEMPLATES:
+            self._templates.pop(next(iter(self._templates)))
+        return self._fonts, found

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edge_agent.labels.elements import ENTRY_TYPES, FieldKeys, Label, TemplateFile
+from edge_agent.labels.files import HINT
 from edge_agent.labels.phrases import nearest
 from edge_agent.sdk.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
-
-HINT = "correct the template file; the label is not printed until then"
 
 
 def refusal(

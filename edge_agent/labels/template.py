@@ -8,11 +8,9 @@ PNG files from its own folder.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import replace
 from decimal import Decimal
-from importlib import resources
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,8 +18,8 @@ from pydantic import ValidationError
 from edge_agent.labels import elements as keys
 from edge_agent.labels.checks import check, sample_data
 from edge_agent.labels.fields import Field, FieldType
+from edge_agent.labels.files import MAX_FILE_BYTES, TemplateText, read_template, shipped_names, template_text
 from edge_agent.labels.page import MAX_PNG_BYTES, from_png
-from edge_agent.labels.phrases import nearest
 from edge_agent.labels.placing import Template, flattened
 from edge_agent.labels.refusals import refusal, refused
 from edge_agent.labels.repeating import WrittenOut, written_out
@@ -30,12 +28,9 @@ from edge_agent.sdk.values import Page
 
 __all__ = ["Template", "find_template", "load_template", "parse_template", "sample_data", "shipped_names"]
 
-MAX_FILE_BYTES = 65_536  # four times the longest shipped template with every line commented
 MAX_PLACED = 240  # twice the fullest shipped template; every pair is looked at, some 0.2 s on a small box
 MAX_PICTURES = 4  # a post's emblem and three marks; each may cost MAX_PNG_BYTES to read
-SUFFIX = ".toml"
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SAMPLES: dict[FieldType, str | int] = {
     FieldType.TEXT: "নমুনা Sample",
     FieldType.INTEGER: 12,
@@ -66,31 +61,16 @@ def parse_template(text: str, name: str, folder: Path | None = None) -> Template
 
 def load_template(path: Path) -> Template:
     """A template from a file, named after it."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise refusal(path.stem, f"expected at most {MAX_FILE_BYTES} bytes", code="unreadable")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as cause:
-        raise refusal(path.stem, f"the file cannot be read: {cause}", code="unreadable") from cause
-    return parse_template(text, path.stem, path.parent)
-
-
-def shipped_names() -> tuple[str, ...]:
-    """The templates that come with the agent."""
-    files = (resources.files("edge_agent.labels") / "templates").iterdir()
-    return tuple(sorted(file.name.removesuffix(SUFFIX) for file in files if file.name.endswith(SUFFIX)))
+    return _parsed(read_template(path))
 
 
 def find_template(name: str, folder: Path | None = None) -> Template:
     """The template of this name: the booth's own in `folder`, else the shipped one."""
-    own = {path.stem: path for path in folder.glob(f"*{SUFFIX}")} if folder is not None else {}
-    if _NAME.fullmatch(name) and name in own:
-        return load_template(own[name])
-    known = frozenset(shipped_names())
-    if name not in known:
-        raise refusal(name[:80], f"no such template{nearest(name[:80], known | own.keys())}", code="unknown")
-    file = resources.files("edge_agent.labels") / "templates" / f"{name}{SUFFIX}"
-    return parse_template(file.read_text(encoding="utf-8"), name)
+    return _parsed(template_text(name, folder))
+
+
+def _parsed(read: TemplateText) -> Template:
+    return parse_template(read.text, read.name, read.folder)
 
 
 def _document(text: str, name: str) -> dict[str, object]:

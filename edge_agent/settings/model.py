@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from edge_agent.labels.faces import BLACK_FROM, BOLD, DEBIAN_FONTS, REGULAR, FontFiles
 from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
 from edge_agent.settings.strict import Strict
 from edge_agent.settings.uplink import Uplink
@@ -127,6 +128,40 @@ class Counter(Strict):
         return self
 
 
+class Labels(Strict):
+    """How labels are drawn, whatever printer they go to."""
+
+    templates: AbsolutePath = Field(
+        default=Path("/etc/edge-agent/labels"),
+        description="Folder of the booth's own label templates; they go before shipped ones of their name.",
+    )
+    font_bangla: AbsolutePath = Field(
+        default=DEBIAN_FONTS.bangla[REGULAR], description="Font file of Bangla text."
+    )
+    font_bangla_bold: AbsolutePath = Field(
+        default=DEBIAN_FONTS.bangla[BOLD], description="Font file of bold Bangla text."
+    )
+    font_latin: AbsolutePath = Field(
+        default=DEBIAN_FONTS.latin[REGULAR], description="Font file of English text."
+    )
+    font_latin_bold: AbsolutePath = Field(
+        default=DEBIAN_FONTS.latin[BOLD], description="Font file of bold English text."
+    )
+    black_from: int = Field(
+        default=BLACK_FROM,
+        ge=40,
+        le=220,
+        description="How much of a dot a letter must cover, of 255, to print it; more makes letters thinner.",
+    )
+
+    @property
+    def fonts(self) -> FontFiles:
+        return FontFiles(
+            bangla={REGULAR: self.font_bangla, BOLD: self.font_bangla_bold},
+            latin={REGULAR: self.font_latin, BOLD: self.font_latin_bold},
+        )
+
+
 class Device(BaseModel):
     """One scanner, scale or printer. Keys that are not named here are its driver's options."""
 
@@ -222,6 +257,7 @@ class Settings(Strict):
     booth: Booth = Field(description="Which booth this is.")
     state: State = Field(default=State(), description="Where the agent keeps what must outlive it.")
     counter: Counter = Field(default=Counter(), description="How the booth works with parcels.")
+    labels: Labels = Field(default=Labels(), description="How labels are drawn, whatever printer they go to.")
     scanner: Devices = Field(default=(), description="Barcode scanners, one [[scanner]] table each.")
     scale: Devices = Field(default=(), description="Scales, one [[scale]] table each.")
     printer: Devices = Field(default=(), description="Printers, one [[printer]] table each.")

@@ -116,3 +116,17 @@ def _types(folder: Path) -> list[str]:
         rows = ledger.execute("SELECT type FROM events ORDER BY seq").fetchall()
     ledger.close()
     return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('[labels]\nfont_bangla = "/nowhere/none.ttf"\n', "fonts-noto-core"),
+        ('[labels]\nfont_latin = "/etc/hostname"\n', "fonts-noto-core"),
+        ('[counter]\nlabel = "parcel-8"\n', "did you mean 'parcel-80'?"),
+    ],
+)
+def test_labels_that_cannot_be_drawn_are_a_fault_at_start(tmp_path: Path, more: str, said: str) -> None:
+    shown = edge_agent("run", "-c", settings_file(tmp_path, more))
+    assert shown.returncode == 2
+    assert said in shown.stderr

@@ -8,12 +8,14 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from edge_agent.labels.page import (
+    MAX_BLACK,
     MAX_PNG_BYTES,
+    MAX_PNG_HEIGHT,
     Bitmap,
     Canvas,
     as_bitmap,
@@ -90,6 +92,7 @@ def test_a_bitmap_of_another_pitch_is_refused() -> None:
 @settings(max_examples=50, deadline=None)
 @given(pages())
 def test_a_page_survives_png(page: Page) -> None:
+    assume(black_ratio(page) <= MAX_BLACK)
     assert from_png(to_png(page)) == page
 
 
@@ -142,8 +145,10 @@ def png(width: int, height: int, rows: bytes) -> bytes:
         to_png(Page(64, 64, bytes(range(256)) * 2))[:60],
         png(8, 8, bytes(16)).replace(b"IDAT", b"IDAX"),
         to_png(Page(8, 8, bytes(8))) + bytes(MAX_PNG_BYTES),
+        to_png(Page(8, MAX_PNG_HEIGHT + 1, bytes(MAX_PNG_HEIGHT + 1))),
+        to_png(Page(8, 8, b"\xff" * 8)),
     ],
-    ids=["empty", "gif", "zeros", "bomb", "no-width", "short", "cut", "no-data", "long"],
+    ids=["empty", "gif", "zeros", "bomb", "no-width", "short", "cut", "no-data", "long", "tall", "black"],
 )
 def test_a_bad_picture_is_refused_before_it_is_unpacked(data: bytes) -> None:
     with pytest.raises(CommandError) as refusal:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.labels.files import MAX_FILE_BYTES
 from edge_agent.labels.template import (
-    MAX_FILE_BYTES,
     parse_template,
     sample_data,
 )

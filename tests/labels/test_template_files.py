@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.labels.files import MAX_FILE_BYTES
 from edge_agent.labels.page import to_png
 from edge_agent.labels.template import (
-    MAX_FILE_BYTES,
     MAX_PICTURES,
     find_template,
     load_template,

@@ -1,0 +1,157 @@
+"""`edge-agent print preview`: a label as it would be printed, as a PNG or in the terminal, without a printer.
+
+Owns: the verb, reading the data file, what is shown. Must not know: layout, printers.
+
+Exit codes: 0 drawn, 1 the data does not make this label (element and field are named), 2 wrong template or
+usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.cli.config import DEFAULT_FILE
+from edge_agent.cli.half_blocks import half_blocks
+from edge_agent.registry import Registry
+from edge_agent.sdk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge_agent.labels.placing import Template
+    from edge_agent.sdk.values import Page
+    from edge_agent.settings.model import Labels
+
+SAMPLE = "sample"
+STANDARD_INPUT = "-"
+MAX_DATA_BYTES = 262_144  # a label holds 1,000 characters a text; a file of this size is another file
+FALLBACK_COLUMNS = 100  # where the output is no terminal: 100 mm at one square a millimetre
+
+
+def register(orders: Any) -> None:
+    """Add the verb to those of `print`."""
+    words = "draw a label as it would be printed, without a printer"
+    parser = orders.add_parser("preview", help=words, description=words)
+    parser.add_argument("template", metavar="TEMPLATE", help="its name, or a template file")
+    parser.add_argument(
+        "--data",
+        default=SAMPLE,
+        metavar="FILE",
+        help="JSON or TOML of the label's fields, - for JSON on standard input; left out: the samples",
+    )
+    parser.add_argument("--out", type=Path, metavar="PNG", help="write a picture; left out: show it here")
+    parser.add_argument("--dpi", type=int, default=203, metavar="N", help="resolution of the head (203)")
+    parser.add_argument(
+        "--reprint", type=int, default=0, metavar="N", help="as the n-th reprint, which is marked"
+    )
+    parser.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="settings that name own templates and fonts"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw it. Raises CommandError label.… for the data, ConfigError for the template and the file."""
+    from edge_agent.labels.layout import render
+    from edge_agent.labels.shaping import Fonts
+    from edge_agent.labels.template import sample_data
+
+    labels = _labels(args.config)
+    template = _template(args.template, labels.templates)
+    data = sample_data(template) if args.data == SAMPLE else _read(args.data)
+    fonts = Fonts(labels.fonts, black_from=labels.black_from)
+    page = render(template, data, fonts=fonts, dpi=args.dpi, reprint=args.reprint)
+    if args.out is not None:
+        _write(page, args.out)
+    if args.json:
+        print(json.dumps(_facts(template, page, args.out)))
+    elif args.out is not None:
+        print(f"{args.out}: {template.name}, {page.width} x {page.height} dots")
+    else:
+        columns = shutil.get_terminal_size((FALLBACK_COLUMNS, 0)).columns
+        print("\n".join(half_blocks(page, columns, plain=not _has_blocks())))
+    return 0
+
+
+def _labels(path: Path | None) -> Labels:
+    """What the booth's settings say of labels; without a file, what they say by default."""
+    from edge_agent.settings.load import load
+    from edge_agent.settings.model import Labels
+
+    if path is None and not DEFAULT_FILE.exists():
+        return Labels()
+    return load(path or DEFAULT_FILE, Registry.installed()).labels
+
+
+def _template(name: str, folder: Path) -> Template:
+    from edge_agent.labels.template import find_template, load_template
+
+    return load_template(Path(name)) if name.endswith(".toml") else find_template(name, folder)
+
+
+def _facts(template: Template, page: Page, out: Path | None) -> dict[str, object]:
+    width, height = template.label.size_mm
+    return {
+        "template": template.name,
+        "title": template.label.title,
+        "size_mm": [str(width), str(height)],
+        "dots": [page.width, page.height],
+        "png": None if out is None else str(out),
+    }
+
+
+def _read(name: str) -> dict[str, object]:
+    """The data of one label. Raises ConfigError with the file and what is wrong with it."""
+    try:
+        if name == STANDARD_INPUT:
+            text = sys.stdin.buffer.read(MAX_DATA_BYTES + 1)
+        else:
+            with Path(name).open("rb") as file:
+                text = file.read(MAX_DATA_BYTES + 1)
+    except OSError as error:
+        raise _unusable(name, f"cannot be read: {error.strerror or error}") from error
+    if len(text) > MAX_DATA_BYTES:
+        raise _unusable(name, f"is larger than {MAX_DATA_BYTES} bytes")
+    return _parsed(text, name)
+
+
+def _parsed(text: bytes, name: str) -> dict[str, object]:
+    try:
+        if name.endswith(".toml"):
+            data: object = tomllib.loads(text.decode(), parse_float=Decimal)
+        else:
+            data = json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise _unusable(name, f"is neither JSON nor TOML (.toml): {error}") from error
+    if not isinstance(data, dict):
+        raise _unusable(name, "holds no table of fields")
+    return data
+
+
+def _write(page: Page, path: Path) -> None:
+    from edge_agent.labels.page import to_png
+
+    try:
+        path.write_bytes(to_png(page))
+    except OSError as error:
+        raise ConfigError(
+            "preview.out", f"{path} cannot be written: {error.strerror or error}", hint="name another file"
+        ) from error
+
+
+def _has_blocks() -> bool:
+    try:
+        "▀".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unusable(name: str, why: str) -> ConfigError:
+    return ConfigError("preview.data", f"{name} {why}", hint="give the label's fields, see docs/labels.md")

@@ -1,0 +1,68 @@
+"""Where a template's text comes from: the booth's own folder, else those that come with the agent.
+
+Owns: names, folders, the bound of a file. Must not know: what a template says.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+
+from edge_agent.sdk.errors import ConfigError
+
+MAX_FILE_BYTES = 65_536  # four times the longest shipped template with every line commented
+SUFFIX = ".toml"
+HINT = "correct the template file; the label is not printed until then"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """A template as it was read; pictures come from `folder`, which a shipped one does not have."""
+
+    name: str
+    text: str
+    folder: Path | None
+
+
+def shipped_names() -> tuple[str, ...]:
+    """The templates that come with the agent."""
+    files = (resources.files("edge_agent.labels") / "templates").iterdir()
+    return tuple(sorted(file.name.removesuffix(SUFFIX) for file in files if file.name.endswith(SUFFIX)))
+
+
+def template_text(name: str, folder: Path | None = None) -> TemplateText:
+    """The template of this name: the booth's own in `folder`, else the shipped one. Raises ConfigError."""
+    own = {path.stem: path for path in folder.glob(f"*{SUFFIX}")} if folder is not None else {}
+    if _NAME.fullmatch(name) and name in own:
+        return read_template(own[name])
+    known = frozenset(shipped_names())
+    if name not in known:
+        raise _unknown(name[:80], known | own.keys())
+    file = resources.files("edge_agent.labels") / "templates" / f"{name}{SUFFIX}"
+    return TemplateText(name, file.read_text(encoding="utf-8"), None)
+
+
+def read_template(path: Path) -> TemplateText:
+    """A template's text from a file, named after it. Raises ConfigError("template.unreadable")."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise _unreadable(path, f"expected at most {MAX_FILE_BYTES} bytes")
+        return TemplateText(path.stem, path.read_text(encoding="utf-8"), path.parent)
+    except (OSError, UnicodeDecodeError) as cause:
+        raise _unreadable(path, f"the file cannot be read: {cause}") from cause
+
+
+def _unreadable(path: Path, why: str) -> ConfigError:
+    return ConfigError("template.unreadable", f"template {path.stem!r}: {why}", hint=HINT)
+
+
+def _unknown(name: str, known: frozenset[str]) -> ConfigError:
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    nearest = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+    hint = "correct the name of the template"
+    return ConfigError("template.unknown", f"template {name!r}: no such template; {nearest}", hint=hint)

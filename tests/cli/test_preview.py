@@ -1,0 +1,113 @@
+"""`edge-agent print preview`: the page as a picture, in the terminal, and what is said of wrong data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli.half_blocks import half_blocks
+from edge_agent.labels.layout import render
+from edge_agent.labels.page import from_png
+from edge_agent.labels.shaping import Fonts
+from edge_agent.labels.template import find_template, sample_data
+from tests.cli.program import edge_agent, settings_file
+from tests.labels.paper import DATA, HEAD, page_of
+
+TEXT = '[[element]]\nid = "who"\ntype = "text"\nat = [2, 2]\nsize = [50, 6]\nvalue = "{name}"\nfont_mm = 4\n'
+OWN = HEAD.format(kind="slip", width=60, height=20) + TEXT
+
+
+def test_the_picture_is_the_page_that_the_printer_gets(tmp_path: Path) -> None:
+    out = tmp_path / "label.png"
+    shown = edge_agent("print", "preview", "parcel-80", "--out", out)
+    template = find_template("parcel-80")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert from_png(out.read_bytes()) == render(template, sample_data(template), fonts=Fonts())
+    assert "576 x 968 dots" in shown.stdout
+
+
+@pytest.mark.parametrize("kind", ["json", "toml"])
+def test_data_comes_from_a_file(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "own.toml").write_text(OWN, encoding="utf-8")
+    data = tmp_path / f"data.{kind}"
+    text = json.dumps(DATA) if kind == "json" else 'name = "রহিম"\n'
+    data.write_text(text, encoding="utf-8")
+    out = tmp_path / "label.png"
+    shown = edge_agent("print", "preview", tmp_path / "own.toml", "--data", data, "--out", out, "--json")
+    assert json.loads(shown.stdout) == {
+        "template": "own",
+        "title": "Test",
+        "size_mm": ["60", "20"],
+        "dots": [480, 160],
+        "png": str(out),
+    }
+    page = from_png(out.read_bytes())
+    assert page == render(find_template("own", tmp_path), {"name": "রহিম"}, fonts=Fonts())
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("{}", 1, ["'who'", "'name'", "missing"]),
+        ('{"name": 5}', 1, ["'who'", "'name'", "text"]),
+        ('{"name": "a\\u0007b"}', 1, ["'who'", "U+0007"]),
+        ('{"name": "한국"}', 1, ["'who'", "U+D55C"]),
+        (json.dumps({"name": "x" * 2000}), 1, ["'who'", "2000 characters"]),
+        ("[1]", 2, ["no table of fields"]),
+        ("{", 2, ["neither JSON nor TOML"]),
+        ("[" * 100_000, 2, ["neither JSON nor TOML"]),
+        (" " * 300_000, 2, ["larger than 262144 bytes"]),
+        (None, 2, ["cannot be read"]),
+    ],
+    ids=["missing", "type", "control", "glyph", "long", "list", "cut", "deep", "large", "absent"],
+)
+def test_wrong_data_names_element_and_field(
+    tmp_path: Path, text: str | None, code: int, said: list[str]
+) -> None:
+    (tmp_path / "own.toml").write_text(OWN, encoding="utf-8")
+    data = tmp_path / "data.json"
+    if text is not None:
+        data.write_text(text, encoding="utf-8")
+    shown = edge_agent("print", "preview", tmp_path / "own.toml", "--data", data)
+    assert (shown.returncode, shown.stdout) == (code, "")
+    assert [words for words in said if words not in shown.stderr] == [], shown.stderr
+
+
+def test_an_unknown_template_is_answered_with_the_nearest() -> None:
+    shown = edge_agent("print", "preview", "parcel-8")
+    assert shown.returncode == 2
+    assert "did you mean 'parcel-80'?" in shown.stderr
+
+
+def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    shown = edge_agent("print", "preview", "parcel-80", "--out", tmp_path / "no" / "label.png")
+    assert shown.returncode == 2
+    assert "cannot be written" in shown.stderr
+
+
+def test_settings_name_own_templates_and_fonts(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "own.toml").write_text(OWN, encoding="utf-8")
+    config = settings_file(tmp_path, f'[labels]\ntemplates = "{tmp_path}/labels"\n')
+    assert edge_agent("print", "preview", "own", "-c", config).returncode == 0
+    config = settings_file(tmp_path, f'[labels]\nfont_bangla = "{tmp_path}/none.ttf"\n')
+    shown = edge_agent("print", "preview", "parcel-80", "-c", config)
+    assert shown.returncode == 2
+    assert "fonts-noto-core" in shown.stderr
+
+
+def test_the_terminal_shows_ink_where_it_is() -> None:
+    page = page_of(["##..", "##..", "..##", "####"])
+    assert half_blocks(page, 4) == ["██", "▄▄██"]
+    assert half_blocks(page, 2) == ["█▄"]
+    assert half_blocks(page, 4, plain=True) == ["##", "..##"]
+    assert half_blocks(page_of(["###"] * 3), 3) == ["███", "▀▀▀"]
+
+
+def test_a_terminal_without_blocks_gets_signs() -> None:
+    shown = edge_agent("print", "preview", "parcel-80", PYTHONIOENCODING="ascii")
+    assert shown.returncode == 0
+    assert set(shown.stdout) <= set(" '.#\n")
+    assert "\\u" not in shown.stdout
