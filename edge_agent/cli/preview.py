@@ -141,7 +141,7 @@ def _write(page: Page, path: Path) -> None:
         path.write_bytes(to_png(page))
     except OSError as error:
         raise ConfigError(
-            "preview.out", f"{path} cannot be written: {error.strerror or error}", hint="name another file"
+            "label.out", f"{path} cannot be written: {error.strerror or error}", hint="name another file"
         ) from error
 
 
@@ -154,4 +154,4 @@ def _has_blocks() -> bool:
 
 
 def _unusable(name: str, why: str) -> ConfigError:
-    return ConfigError("preview.data", f"{name} {why}", hint="give the label's fields, see docs/labels.md")
+    return ConfigError("label.data", f"{name} {why}", hint="give the label's fields, see docs/labels.md")
