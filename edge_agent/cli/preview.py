@@ -25,7 +25,7 @@ from edge_agent.sdk.errors import ConfigError
 if TYPE_CHECKING:
     from edge_agent.labels.placing import Template
     from edge_agent.sdk.values import Page
-    from edge_agent.settings.model import Labels
+    from edge_agent.settings.labels import Labels
 
 SAMPLE = "sample"
 STANDARD_INPUT = "-"
@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _labels(path: Path | None) -> Labels:
     """What the booth's settings say of labels; without a file, what they say by default."""
+    from edge_agent.settings.labels import Labels
     from edge_agent.settings.load import load
-    from edge_agent.settings.model import Labels
 
     if path is None and not DEFAULT_FILE.exists():
         return Labels()

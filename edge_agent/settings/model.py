@@ -13,8 +13,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from edge_agent.labels.faces import BLACK_FROM, BOLD, DEBIAN_FONTS, REGULAR, FontFiles
 from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
+from edge_agent.settings.labels import Labels
 from edge_agent.settings.strict import Strict
 from edge_agent.settings.uplink import Uplink
 from edge_agent.settings.values import (
@@ -126,40 +126,6 @@ class Counter(Strict):
             words = f"more than min_weight_kg, which is {self.min_weight_kg}"
             raise rule("max_weight_kg", f"{self.max_weight_kg} is too small", words)
         return self
-
-
-class Labels(Strict):
-    """How labels are drawn, whatever printer they go to."""
-
-    templates: AbsolutePath = Field(
-        default=Path("/etc/edge-agent/labels"),
-        description="Folder of the booth's own label templates; they go before shipped ones of their name.",
-    )
-    font_bangla: AbsolutePath = Field(
-        default=DEBIAN_FONTS.bangla[REGULAR], description="Font file of Bangla text."
-    )
-    font_bangla_bold: AbsolutePath = Field(
-        default=DEBIAN_FONTS.bangla[BOLD], description="Font file of bold Bangla text."
-    )
-    font_latin: AbsolutePath = Field(
-        default=DEBIAN_FONTS.latin[REGULAR], description="Font file of English text."
-    )
-    font_latin_bold: AbsolutePath = Field(
-        default=DEBIAN_FONTS.latin[BOLD], description="Font file of bold English text."
-    )
-    black_from: int = Field(
-        default=BLACK_FROM,
-        ge=40,
-        le=220,
-        description="How much of a dot a letter must cover, of 255, to print it; more makes letters thinner.",
-    )
-
-    @property
-    def fonts(self) -> FontFiles:
-        return FontFiles(
-            bangla={REGULAR: self.font_bangla, BOLD: self.font_bangla_bold},
-            latin={REGULAR: self.font_latin, BOLD: self.font_latin_bold},
-        )
 
 
 class Device(BaseModel):
