@@ -16,6 +16,7 @@ from pathlib import Path
 from edge_agent import __version__
 from edge_agent.assembly import Parts, configured_devices, printery
 from edge_agent.clock import ClockFloor, boot_id, system_clock
+from edge_agent.commands.agent_ops import Controls
 from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.single import only_agent
@@ -33,19 +34,33 @@ LEDGER_FILE = "ledger.db"
 RUNNING_SLOT = "running"  # set while the agent runs: found at start, the last stop was no orderly one
 GOODBYE_S = 3.0  # to tell the broker and write the last mark; a power-fail signal gives little more
 CLOCK_FILE = "clock-floor"
+RESTART = 75  # exit status of a run that ended to be begun anew (EX_TEMPFAIL)
+RESTART_WAIT_S = 60.0  # for the parcel in hand; then the flow takes up after the restart what it can
 HOUSEKEEPING_S = 10.0  # a third of WatchdogSec=30; each round proves that loop and disk still answer
+
+
+def _no_level(_level: str, _minutes: int) -> None:
+    """A run without a log of its own."""
 
 
 class App:
     """One booth, from settings to the end of its run."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(
+        self, settings: Settings, registry: Registry, set_level: Callable[[str, int], None] = _no_level
+    ) -> None:
+        """`set_level` is the log's: another level for some minutes."""
         self._settings = settings
         self._registry = registry
+        self._set_level = set_level
         self._stop = asyncio.Event()
+        self._restart = asyncio.Event()
 
     async def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; the exit status. Raises EdgeError where the booth cannot start."""
+        """Serve until SIGTERM or SIGINT; the exit status, RESTART to be begun anew.
+
+        Raises EdgeError where the booth cannot start.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -53,11 +68,11 @@ class App:
             async with contextlib.AsyncExitStack() as stack:
                 await self._assemble(stack)
                 await self._stop.wait()
-                log.info("stopping")
+                log.info("restarting" if self._restart.is_set() else "stopping")
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
-        return 0
+        return RESTART if self._restart.is_set() else 0
 
     async def _assemble(self, stack: contextlib.AsyncExitStack) -> None:
         """Start everything in order: disk, flow, uplink, then devices; what started last ends first."""
@@ -68,7 +83,16 @@ class App:
         stack.enter_context(only_agent(Path(settings.state.directory)))
         ledger = await stack.enter_async_context(_open_ledger(settings, clock))
         hotplug = stack.enter_context(Hotplug())
-        parts = Parts(settings, clock, ledger, devices, printery=printery(settings), plugged=hotplug.changed)
+        parts = Parts(
+            settings,
+            clock,
+            ledger,
+            devices,
+            printery=printery(settings),
+            plugged=hotplug.changed,
+            controls=Controls(self._set_level, self._restart.set),
+            floor_ms=lambda: floor.utc_ms,
+        )
         await parts.counter.resume()
         await parts.server.start()
         stack.push_async_callback(parts.server.close)
@@ -85,10 +109,19 @@ class App:
         watchdog = Watchdog(notifier, watchdog_interval_s(os.environ), clock)
         watchdog.expect("ledger", 2.5 * HOUSEKEEPING_S)
         tasks(watchdog.run(), "watchdog")
+        tasks(self._when_restarting(parts, clock), "restart")
         tasks(_keep_house(ledger, floor, clock, watchdog), "housekeeping")
         notifier.ready(f"{settings.booth.id}: {len(devices)} devices")
         stack.callback(notifier.stopping)
         log.info("edge-agent %s runs booth %s", __version__, settings.booth.id)
+
+    async def _when_restarting(self, parts: Parts, clock: Clock) -> None:
+        """Stop once no parcel is in hand, or after a while."""
+        await self._restart.wait()
+        until_s = clock.monotonic_s() + RESTART_WAIT_S
+        while parts.counter.busy and clock.monotonic_s() < until_s:
+            await clock.sleep(0.5)
+        self._stop.set()
 
 
 @contextlib.asynccontextmanager

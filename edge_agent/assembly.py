@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from edge_agent.barcodes.parse import parse
 from edge_agent.booth import Booth
 from edge_agent.commands import replay
-from edge_agent.commands.operations import Operation, operations
+from edge_agent.commands.agent_ops import Controls, agent_operations
+from edge_agent.commands.diagnostics import Check, box_checks
+from edge_agent.commands.joining import make_router
+from edge_agent.commands.operations import AnyOperation, Operation, operations
 from edge_agent.commands.router import Router
 from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.counter import Counter
@@ -62,6 +65,8 @@ class Parts:
         *,
         printery: Printery | None,
         plugged: Pause,
+        controls: Controls,
+        floor_ms: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -89,13 +94,7 @@ class Parts:
         self._shed = Shed()
         self.uplink = self._make_uplink(orders)
         self.snapshot.uplink = self.uplink
-        self.router = Router(
-            ledger,
-            clock,
-            orders,
-            respond=self.uplink.respond if self.uplink else _nowhere,
-            stored=self._stored,
-        )
+        self.router = self._make_router({**orders, **agent_operations(controls, self._checks())}, floor_ms)
         self._live = Thinned(settings.uplink.live_per_s, self.uplink.live if self.uplink else _nowhere)
         self.booth.on_weight = self._weight_seen
 
@@ -124,7 +123,7 @@ class Parts:
         if not settings.enabled:
             return None
         files = self.credentials = _credentials(self._settings, self._clock)
-        topics = Topics(settings.root, self._settings.booth.id)
+        topics = Topics(settings.root, self._settings.booth.id, self._settings.commands.groups)
         will = compact({"status": "offline", "reason": "lost", "boot": self._ledger.boot})
         broker = Broker(
             host=settings.host,
@@ -173,6 +172,19 @@ class Parts:
     def _alarms(self) -> list[str]:
         full = [] if self._ledger.has_room else ["disk_full"]
         return full + (self.credentials.alarms() if self.credentials else [])
+
+    def _make_router(self, orders: Mapping[str, AnyOperation], floor_ms: Callable[[], int]) -> Router:
+        respond = self.uplink.respond if self.uplink else _nowhere
+        parts = (self._settings, self._ledger, self._clock, orders)
+        return make_router(*parts, floor_ms=floor_ms, respond=respond, stored=self._stored)
+
+    def _checks(self) -> dict[str, Check]:
+        return {
+            **box_checks(self._ledger, Path(self._settings.state.directory)),
+            "clock": self.snapshot.clock_health,
+            "uplink": self.snapshot.uplink_health,
+            "devices": self.snapshot.device_health,
+        }
 
     async def _render(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
         booth = self._settings.booth

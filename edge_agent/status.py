@@ -83,6 +83,27 @@ class Snapshot:
         """The inventory, as `up/devices` and the socket carry it."""
         return [self._device(view) for view in self._booth.views()]
 
+    async def clock_health(self) -> JsonValue:
+        """For `diagnostics.run`: what vouches for the clock."""
+        now = self._clock.stamp()
+        return {"time": utc_text(now.utc_ms), "quality": now.quality.value, "uptimems": now.uptime_ms}
+
+    async def uplink_health(self) -> JsonValue:
+        """For `diagnostics.run`: the link and what waits for it."""
+        return {**self._uplink(), "waiting": self._backlog()}
+
+    async def device_health(self) -> JsonValue:
+        """For `diagnostics.run`: each device's condition, nothing of what it read."""
+        return {
+            view.id: {
+                "driver": view.driver,
+                "status": view.status.value,
+                "reason": view.reason,
+                "bad_frames": view.bad_frames,
+            }
+            for view in self._booth.views()
+        }
+
     def whole(self) -> dict[str, JsonValue]:
         """Everything, for a person on the box."""
         state, counts = self._counter.state, self._counter.counts

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ def register(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM; 0 after an orderly stop, 2 for a configuration that cannot be used."""
-    from edge_agent.app import App
+    """Serve until SIGTERM; 0 after an orderly stop, 2 for a configuration that cannot be used.
+
+    A restart that was ordered replaces this process by a fresh one of the same command line: nothing that an
+    old process has gathered survives it, and systemd sees the same process go on.
+    """
+    from edge_agent.app import RESTART, App
     from edge_agent.logs import Logs, is_journal
     from edge_agent.registry import Registry
     from edge_agent.settings.load import load
@@ -33,10 +38,13 @@ def run(args: argparse.Namespace) -> int:
     logs = Logs(settings.log.level, journal=is_journal(os.environ))
     logs.start()
     try:
-        return asyncio.run(_serve(App, settings, registry))
+        code = asyncio.run(_serve(App, settings, registry, logs))
     finally:
         logs.stop()
+    if code == RESTART:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves, as we were called
+    return code
 
 
-async def _serve(app: Any, settings: Any, registry: Any) -> int:
-    return int(await app(settings, registry).run())
+async def _serve(app: Any, settings: Any, registry: Any, logs: Any) -> int:
+    return int(await app(settings, registry, logs.set_level).run())

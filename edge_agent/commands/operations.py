@@ -6,7 +6,8 @@ Owns: reading arguments. Must not know: where an order comes from.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from edge_agent.booth import Booth
 from edge_agent.counter.counter import Counter
@@ -16,6 +17,30 @@ from edge_agent.sdk.driver import show
 from edge_agent.sdk.errors import CommandError
 
 Operation = Callable[[Mapping[str, Any]], Awaitable[JsonValue]]
+
+
+class Progress(Protocol):
+    """Tells how far an operation is: `step` in a word, `percent` where there is a whole."""
+
+    def __call__(self, **step: JsonValue) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AfterRestart:
+    """The end of this command comes after a restart: `state` goes on record, then `act` begins it."""
+
+    state: str
+    act: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stepwise:
+    """An operation that tells its progress, or ends after a restart. It is given the command's id, too."""
+
+    run: Callable[[Mapping[str, Any], Progress, str], Awaitable[JsonValue | AfterRestart]]
+
+
+AnyOperation = Operation | Stepwise
 
 
 def operations(booth: Booth, counter: Counter) -> dict[str, Operation]:

@@ -1,6 +1,6 @@
 """Commands from the centre: taken durably, executed once, answered with their life cycle.
 
-Owns: refusal, expiry, once-only execution. Must not know: MQTT, how an operation works.
+Owns: once-only execution, the order of answers. Must not know: MQTT, keys, how an operation works.
 
     accepted → running → done | failed      or at once: rejected | expired
 """
@@ -10,23 +10,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
+from edge_agent.commands.admission import Admission
+from edge_agent.commands.operations import AfterRestart, AnyOperation, Stepwise
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
-from edge_agent.ledger.commands import Taken
+from edge_agent.ledger.commands import APPLYING, REFUSED, RESTARTING, Taken
 from edge_agent.ledger.ledger import Entry, Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import CommandError, DeviceError, EdgeError
-from edge_agent.sdk.values import ClockQuality
-from edge_agent.uplink.messages import CommandMessage, Refused
+from edge_agent.uplink.orders import CommandMessage, Refused
 
 log = logging.getLogger(__name__)
 
 RUN_S = 60.0  # the longest operation: a label on a slow printer
 WAITING = 16  # taken and not yet begun: more than a centre that waits for answers ever sends
 
-Operation = Callable[[Mapping[str, Any]], Awaitable[JsonValue]]
 Inbox = asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]]
 
 
@@ -37,7 +36,8 @@ class Router:
         self,
         ledger: Ledger,
         clock: Clock,
-        operations: Mapping[str, Operation],
+        operations: Mapping[str, AnyOperation],
+        admission: Admission,
         *,
         respond: Callable[[Mapping[str, JsonValue]], None],
         stored: Callable[[Sequence[StoredEvent]], None],
@@ -45,89 +45,133 @@ class Router:
         self._ledger = ledger
         self._clock = clock
         self._operations = operations
+        self._admission = admission
         self._respond = respond
         self._stored = stored
-        self._waiting: asyncio.Queue[CommandMessage] = asyncio.Queue(maxsize=WAITING)
+        self._waiting: asyncio.Queue[CommandMessage] = asyncio.Queue()
+        self._held = 0  # taken and not yet begun, in the queue or on its way to it
+        self.applying: list[Taken] = []  # begun before the last restart; whoever applies tells their end
 
     async def run(self, inbox: Inbox) -> None:
         """Serve until cancelled."""
         await self._take_up()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._take_all(inbox), name="commands taken")
+            tasks.create_task(self._take_all(inbox, tasks), name="commands taken")
             tasks.create_task(self._execute_all(), name="commands executed")
 
     async def _take_up(self) -> None:
         """Tell the end of what the last stop cut off."""
         try:
             for taken in await self._ledger.unfinished_commands():
-                await self._end(taken.id, taken.type, "failed", {"code": "agent.restarted"})
+                if taken.state == APPLYING:
+                    self.applying.append(taken)
+                elif taken.state == RESTARTING:
+                    await self.end(taken.id, taken.type, "done", {"restarted": True})
+                else:
+                    await self.end(taken.id, taken.type, "failed", {"code": "agent.restarted"})
         except DeviceError as error:
             log.error("%s", error)
 
-    async def _take_all(self, inbox: Inbox) -> None:
+    async def _take_all(self, inbox: Inbox, tasks: asyncio.TaskGroup) -> None:
         """Never waits for an operation: the broker holds back everything else until a command is taken."""
         while True:
             command, done = await inbox.get()
-            if isinstance(command, Refused):
-                self._refuse(command.id, command.error)
-            elif self._waiting.full():
-                self._refuse(command.id, CommandError("command.busy", "too many commands wait"))
-            else:
-                await self._take(command)
+            try:
+                if isinstance(command, Refused):
+                    raise command.error
+                await self._take(command, tasks)
+            except EdgeError as error:
+                self._refuse(command.id, error)
             done()
 
-    async def _take(self, command: CommandMessage) -> None:
-        now = self._clock.stamp()
-        try:
-            taken = await self._ledger.take_command(command.id, command.type, now.utc_ms)
-        except DeviceError as error:
-            self._refuse(command.id, error)  # not on record: it may be sent again under its id
-            return
-        if taken is not None:
-            answer = json.loads(taken.answer) if taken.answer else None
-            self._tell(command.id, taken.state, answer)
-        elif command.type not in self._operations:
+    async def _take(self, command: CommandMessage, tasks: asyncio.TaskGroup) -> None:
+        """Raises EdgeError: refused, and nothing of it is on record. It may come again under its id."""
+        await self._admission.check(command)
+        if command.type not in self._operations:
             known = ", ".join(sorted(self._operations))
-            await self._end(command.id, command.type, "rejected", {"code": "command.unknown", "known": known})
+            raise CommandError("command.unknown", f"no such type; known: {known}")
+        if self._held >= WAITING:
+            raise CommandError("command.busy", "too many commands wait")
+        now_ms = self._clock.stamp().utc_ms
+        count = self._admission.count(command)
+        taken = await self._ledger.take_command(command.id, command.type, now_ms, count)
+        if taken is None:
+            await self._accept(command, tasks)
+        elif taken.state == REFUSED:
+            refusal = json.loads(taken.answer)
+            raise CommandError(refusal["code"], refusal["error"])
         else:
-            await self._accept(command)
+            self.tell(command.id, taken.state, json.loads(taken.answer) if taken.answer else None)
 
-    async def _accept(self, command: CommandMessage) -> None:
-        if self._expired(command):
-            await self._end(command.id, command.type, "expired", {"code": "command.expired"})
+    async def _accept(self, command: CommandMessage, tasks: asyncio.TaskGroup) -> None:
+        if await self._ends_expired(command):
             return
-        self._tell(command.id, "accepted", None)
+        delay_s = self._admission.delay_s(command)
+        unchecked = self._admission.may_be_expired(command, self._clock)
+        hints: dict[str, JsonValue] = {"unchecked": "notafter"} if unchecked else {}
+        if delay_s:
+            hints["after_ms"] = round(delay_s * 1000)
+        self.tell(command.id, "accepted", None, **hints)
+        self._held += 1
+        if delay_s:
+            tasks.create_task(self._later(command, delay_s), name="command spread")
+        else:
+            self._waiting.put_nowait(command)
+
+    async def _later(self, command: CommandMessage, delay_s: float) -> None:
+        await self._clock.sleep(delay_s)
         self._waiting.put_nowait(command)
 
     async def _execute_all(self) -> None:
         """One at a time, in the order in which they came."""
         while True:
             command = await self._waiting.get()
-            if self._expired(command):
-                await self._end(command.id, command.type, "expired", {"code": "command.expired"})
-            else:
+            self._held -= 1
+            if not await self._ends_expired(command):
                 await self._execute(command)
 
+    async def _ends_expired(self, command: CommandMessage) -> bool:
+        expired = self._admission.expired(command, self._clock)
+        if expired:
+            await self.end(command.id, command.type, "expired", {"code": "command.expired"})
+        return expired
+
     async def _execute(self, command: CommandMessage) -> None:
-        self._tell(command.id, "running", None)
+        self.tell(command.id, "running", None)
         try:
             async with asyncio.timeout(RUN_S):
-                result = await self._operations[command.type](command.args)
+                result = await self._perform(command)
         except EdgeError as error:
             refusal: JsonValue = {"code": error.code, "error": error.message, "hint": error.hint}
-            await self._end(command.id, command.type, "failed", refusal)
+            await self.end(command.id, command.type, "failed", refusal)
         except TimeoutError:
-            await self._end(command.id, command.type, "failed", {"code": "command.timeout"})
+            await self.end(command.id, command.type, "failed", {"code": "command.timeout"})
         else:
-            await self._end(command.id, command.type, "done", result)
+            if isinstance(result, AfterRestart):
+                await self._hand_over(command, result)
+            else:
+                await self.end(command.id, command.type, "done", result)
 
-    def _expired(self, command: CommandMessage) -> bool:
-        """A box that does not know the time cannot call a command late."""
-        now = self._clock.stamp()
-        known = now.quality is not ClockQuality.NONE
-        return known and command.notafter_ms is not None and now.utc_ms > command.notafter_ms
+    async def _perform(self, command: CommandMessage) -> JsonValue | AfterRestart:
+        operation = self._operations[command.type]
+        if not isinstance(operation, Stepwise):
+            return await operation(command.args)
+        return await operation.run(
+            command.args, lambda **step: self.tell(command.id, "running", None, **step), command.id
+        )
 
-    async def _end(self, command: str, kind: str, state: str, answer: JsonValue) -> None:
+    async def _hand_over(self, command: CommandMessage, after: AfterRestart) -> None:
+        """On record as under way first: who starts after the restart must know what to tell."""
+        try:
+            await self._ledger.commit(Entry(finished=Taken(command.id, command.type, after.state, "")))
+        except DeviceError as error:
+            await self.end(command.id, command.type, "failed", {"code": error.code, "error": error.message})
+            return
+        self.tell(command.id, "running", None, step=after.state)
+        after.act()
+
+    async def end(self, command: str, kind: str, state: str, answer: JsonValue) -> None:
+        """A command has ended: on record as an event, then told."""
         at = self._clock.stamp()
         event = EventDraft("command.finished", command, at, {"type": kind, "state": state, "answer": answer})
         ended = Taken(command, kind, state, json.dumps(answer, ensure_ascii=False))
@@ -136,7 +180,7 @@ class Router:
         except DeviceError as error:
             log.error("%s", error)
             await self._end_without_event(ended)
-        self._tell(command, state, answer)
+        self.tell(command, state, answer)
 
     async def _end_without_event(self, ended: Taken) -> None:
         """A ledger that takes no more events may still take this: else it would be told as failed later."""
@@ -150,8 +194,9 @@ class Router:
         answer = {"state": "rejected", "reason": error.code, "code": error.code, "error": error.message}
         self._respond({"id": command, **answer})
 
-    def _tell(self, command: str, state: str, answer: JsonValue) -> None:
-        response: dict[str, JsonValue] = {"id": command, "state": state}
+    def tell(self, command: str, state: str, answer: JsonValue, **more: JsonValue) -> None:
+        """Publish where a command stands."""
+        response: dict[str, JsonValue] = {"id": command, "state": state, **more}
         if answer is not None:
             response["answer"] = answer
         if isinstance(answer, Mapping) and state != "done":

@@ -106,6 +106,11 @@ class Counter:
         if self._left_over is not None and await self._give(self._left_over):
             self._left_over = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a parcel is in hand."""
+        return self.state.phase is not Phase.IDLE
+
     async def run(self) -> None:
         """Print labels and watch the time, until cancelled."""
         while self._left_over is not None:

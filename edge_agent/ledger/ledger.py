@@ -196,9 +196,14 @@ class Ledger:
         """Print attempts that a stop of the agent left open."""
         return await self._worker.read(prints.interrupted)
 
-    async def take_command(self, command: str, kind: str, utc_ms: int) -> Taken | None:
-        """Enter a command durably; gives the earlier record if this id was taken before."""
-        return await self._worker.write(lambda c: commands.take(c, command, kind, utc_ms))
+    async def take_command(
+        self, command: str, kind: str, utc_ms: int, count: tuple[str, int] | None = None
+    ) -> Taken | None:
+        """Enter a command durably; gives the earlier record if this id was taken before.
+
+        `count` is the stream of its issuer and its counter there.
+        """
+        return await self._worker.write(lambda c: commands.take(c, command, kind, utc_ms, count))
 
     async def unfinished_commands(self) -> list[Taken]:
         """Commands that a stop of the agent left without an end."""

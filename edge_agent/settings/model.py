@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
+from edge_agent.settings.centre import Commands
 from edge_agent.settings.labels import Labels
 from edge_agent.settings.strict import Strict
 from edge_agent.settings.uplink import Uplink
@@ -228,6 +229,7 @@ class Settings(Strict):
     scale: Devices = Field(default=(), description="Scales, one [[scale]] table each.")
     printer: Devices = Field(default=(), description="Printers, one [[printer]] table each.")
     uplink: Uplink = Field(description="The way to the central system, an MQTT broker.")
+    commands: Commands = Field(default=Commands(), description="What the centre may order, and who signs it.")
     ledger: Ledger = Field(default=Ledger(), description="How long and how much the booth remembers.")
     local: Local = Field(default=Local(), description="How programs on the same box reach the agent.")
     log: Log = Field(default=Log(), description="What the agent writes to the journal.")

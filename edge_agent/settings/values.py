@@ -23,6 +23,9 @@ DEVICE_ID = r"^[a-z][a-z0-9_-]{0,31}$"
 TOPIC_ROOT = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,7}$"
 HOST = r"^([A-Za-z0-9:]([A-Za-z0-9._:-]*[A-Za-z0-9])?)?$"
 TEMPLATE = r"^([a-z0-9][a-z0-9_-]{0,39})?$"
+GROUP = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+KEY_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
+PUBLIC_KEY = r"^[A-Za-z0-9+/]{43}=$"
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 
 # What each pattern asks for, as an error says it.
@@ -32,6 +35,9 @@ IN_WORDS = {
     TOPIC_ROOT: "up to 8 words of letters, digits, hyphens or underscores with / between them",
     HOST: "a host name or an IP address",
     TEMPLATE: "the name of a label template, or nothing for no label",
+    GROUP: "up to 32 small letters, digits, hyphens or underscores",
+    KEY_ID: "up to 32 letters, digits, dots, hyphens or underscores",
+    PUBLIC_KEY: "the 32 bytes of an Ed25519 public key in base64, 44 characters",
     PRINTABLE: "text on one line without control characters",
 }
 

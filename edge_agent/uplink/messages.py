@@ -1,4 +1,4 @@
-"""Payloads on the wire: events as CloudEvents 1.0 JSON batches up, acknowledgements and commands down.
+"""Payloads on the wire: events as CloudEvents 1.0 JSON batches up, acknowledgements down.
 
 Owns: encoding and validating. Must not know: the session, the ledger's file.
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +22,6 @@ from edge_agent.uplink.doubt import BATCH_EVENTS
 BATCH_BYTES = 32 * 1024  # contract: and at most 32 KiB
 INBOUND_BYTES = 64 * 1024  # no command or acknowledgement is near this; larger ones are refused unread
 SEQ_LIMIT = (1 << 53) - 1  # the largest integer that every JSON reader keeps exactly
-INBOUND_DEPTH = 16  # nesting of a command's arguments
 EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 UTC_MS_LIMIT = 253_402_300_799_999  # 9999-12-31, the last moment RFC 3339 can write
 
@@ -57,32 +55,6 @@ class AckMessage(_Inbound):
 
     def rejections(self) -> tuple[Rejection, ...]:
         return tuple(Rejection(r.seq, r.code) for r in self.rej)
-
-
-class CommandMessage(_Inbound):
-    """`dn/cmd`: one order. `notafter` is an RFC 3339 time in UTC."""
-
-    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._\-]+$")]
-    type: Annotated[str, Field(max_length=64, pattern=r"^[a-z]+(\.[a-z]+)+$")]
-    args: dict[str, Any] = {}
-    notafter: Annotated[datetime | None, Field(strict=False)] = None
-    issuedby: Annotated[str, Field(max_length=64)] = ""
-
-    @property
-    def notafter_ms(self) -> int | None:
-        """The same in Unix milliseconds; a time without a zone counts as UTC."""
-        if self.notafter is None:
-            return None
-        moment = self.notafter if self.notafter.tzinfo else self.notafter.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A command that is not even looked at: its id where it could be read, and why."""
-
-    id: str
-    error: CommandError
 
 
 def utc_text(utc_ms: int) -> str:
@@ -142,17 +114,6 @@ def read_ack(payload: bytes) -> AckMessage:
         raise _invalid("acknowledgement", error) from error
 
 
-def read_command(payload: bytes) -> CommandMessage:
-    """Raises CommandError("message.invalid")."""
-    try:
-        message = CommandMessage.model_validate_json(_bounded(payload))
-    except ValidationError as error:
-        raise _invalid("command", error) from error
-    if _depth(message.args) > INBOUND_DEPTH:
-        raise CommandError("message.invalid", "command arguments are nested too deeply")
-    return message
-
-
 def _bounded(payload: bytes) -> bytes:
     if len(payload) > INBOUND_BYTES:
         raise CommandError("message.too_large", f"message of {len(payload)} bytes, at most {INBOUND_BYTES}")
@@ -163,15 +124,3 @@ def _invalid(what: str, error: ValidationError) -> CommandError:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])[:80]
     return CommandError("message.invalid", f"unreadable {what}: {where or 'document'}: {first['msg'][:120]}")
-
-
-def _depth(value: object) -> int:
-    deepest, todo = 0, [(value, 1)]
-    while todo:
-        item, depth = todo.pop()
-        deepest = max(deepest, depth)
-        if isinstance(item, dict):
-            todo += [(inner, depth + 1) for inner in item.values()]
-        elif isinstance(item, list):
-            todo += [(inner, depth + 1) for inner in item]
-    return deepest

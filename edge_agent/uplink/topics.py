@@ -14,6 +14,7 @@ class Topics:
 
     root: str
     booth: str
+    groups: tuple[str, ...] = ()
 
     def up(self, name: str) -> str:
         return f"{self.root}/{self.booth}/up/{name}"
@@ -54,10 +55,24 @@ class Topics:
         return self.down("cmd")
 
     @property
+    def fleet_command(self) -> str:
+        return f"{self.root}/_all/dn/cmd"
+
+    def group_command(self, group: str) -> str:
+        return f"{self.root}/_g/{group}/dn/cmd"
+
+    def addressee(self, topic: str) -> str:
+        """Whom a topic for commands is for: the booth, `_all`, `_g/NAME`; empty for any other topic."""
+        known = {self.command: self.booth, self.fleet_command: "_all"}
+        known |= {self.group_command(group): f"_g/{group}" for group in self.groups}
+        return known.get(topic, "")
+
+    @property
     def central_epoch(self) -> str:
         return f"{self.root}/_sys/epoch"
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
         """What a booth listens to; all at QoS 1."""
-        return (self.down("+"), self.central_epoch)
+        groups = tuple(map(self.group_command, self.groups))
+        return (self.down("+"), self.central_epoch, self.fleet_command, *groups)

@@ -19,8 +19,9 @@ from edge_agent.uplink.broker import Broker, Inbound, Up
 from edge_agent.uplink.budget import Budget
 from edge_agent.uplink.flow import Flow
 from edge_agent.uplink.health import Health
-from edge_agent.uplink.messages import CommandMessage, Refused, compact, read_ack, read_command
+from edge_agent.uplink.messages import compact, read_ack
 from edge_agent.uplink.notices import Notice, Notices, Shed
+from edge_agent.uplink.orders import CommandMessage, Refused, read_order
 from edge_agent.uplink.publisher import Publisher
 from edge_agent.uplink.session import Session
 from edge_agent.uplink.standing import Presence, Standing
@@ -127,10 +128,9 @@ class Uplink:
         self._refresh()
 
     def respond(self, response: Mapping[str, JsonValue]) -> None:
-        """Publish a command's life cycle; its end is in the ledger too."""
-        if self.health.connected:
-            self._notices.answer(Notice(self._topics.responses, compact(response)))
-            self._busy.set()
+        """Publish a command's life cycle, later if there is no connection; its end is in the ledger too."""
+        self._notices.answer(Notice(self._topics.responses, compact(response)))
+        self._busy.set()
 
     def reconnect(self, reason: str) -> None:
         """Leave this connection and make another one: the certificate has changed."""
@@ -175,8 +175,8 @@ class Uplink:
         """Anything that the broker brings; hostile until parsed."""
         if message.topic == self._topics.ack:
             self._ack(message)
-        elif message.topic == self._topics.command:
-            self._command(message)
+        elif addressee := self._topics.addressee(message.topic):
+            self._command(message, addressee)
         elif message.topic == self._topics.central_epoch:
             self._central_is_back(fresh=not message.retained)
             message.done()
@@ -206,15 +206,8 @@ class Uplink:
                 self._refresh()
         message.done()
 
-    def _command(self, message: Inbound) -> None:
-        try:
-            command: CommandMessage | Refused = read_command(message.payload)
-        except CommandError as error:
-            command = Refused("", error)
-        if message.retained:
-            command = Refused(
-                command.id, CommandError("command.retained", "a retained command is never executed")
-            )
+    def _command(self, message: Inbound, addressee: str) -> None:
+        command = read_order(message.payload, addressee, retained=message.retained)
         if not self.commands.full():
             self.commands.put_nowait((command, message.done))
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 ISSUED_BY = "central-simulator"
@@ -16,21 +17,32 @@ JsonValue = str | int | bool | None | list["JsonValue"] | Mapping[str, "JsonValu
 Signer = Callable[[bytes], str]
 
 
-def make_command(
-    kind: str, args: Mapping[str, JsonValue], counter: int, *, notafter_s: float, sign: Signer | None = None
-) -> tuple[str, str]:
-    """Its id and its payload. `sign` makes the signature from the canonical JSON of everything else."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is ordered of whom: a booth's id, "_all" or "_g/NAME". `notafter_s` from now."""
+
+    to: str
+    type: str
+    args: Mapping[str, JsonValue]
+    notafter_s: float = 60.0
+
+
+def make_command(order: Order, counter: int, signer: tuple[str, Signer] | None = None) -> tuple[str, str]:
+    """Its id and its payload. `signer` is a key id and what signs the canonical JSON of everything else."""
     command_id = str(uuid.uuid4())
-    notafter = datetime.now(UTC) + timedelta(seconds=notafter_s)
+    notafter = datetime.now(UTC) + timedelta(seconds=order.notafter_s)
     command: dict[str, JsonValue] = {
         "id": command_id,
-        "type": kind,
-        "args": args,
+        "type": order.type,
+        "args": order.args,
+        "to": order.to,
         "notafter": notafter.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "issuedby": ISSUED_BY,
         "counter": counter,
     }
-    if sign is not None:
+    if signer is not None:
+        keyid, sign = signer
+        command["keyid"] = keyid
         command["signature"] = sign(canonical(command).encode())
     return command_id, canonical(command)
 

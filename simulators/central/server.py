@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from edge_agent.sdk.errors import CommandError, ConfigError, LinkError, ProtocolError
 from simulators.central.acks import Acker
-from simulators.central.commands import JsonValue, Signer, make_command
+from simulators.central.commands import JsonValue, Order, Signer, make_command
 from simulators.central.moods import Moods
 from simulators.central.report import CommandRecord, Report, read_command, read_latest, read_report
 from simulators.central.store import Store
@@ -59,7 +59,7 @@ class Central:
         moods: Moods | None = None,
         group: str | None = None,
         version: Version = Version.V5,
-        sign: Signer | None = None,
+        signer: tuple[str, Signer] | None = None,
         on_news: Callable[[News], None] | None = None,
     ) -> None:
         if not is_topic(root):
@@ -70,7 +70,7 @@ class Central:
         self._root = root
         self._group = group
         self._version = version
-        self._sign = sign
+        self._signer = signer
         self._tell = on_news or (lambda _news: None)
         self._acker = Acker(root, self.moods, self._tell)
         self._writer = ThreadPoolExecutor(1, "central-writer")
@@ -146,10 +146,10 @@ class Central:
             raise CommandError("central.no_booth", f"{booth!r} is no booth")
         if client is None or self._store is None:
             raise LinkError("central.offline", "not connected to the broker")
-        made: list[str] = []
+        order, made = Order(booth, kind, args, notafter_s), list[str]()
 
         def make(counter: int) -> tuple[str, str]:
-            command_id, payload = make_command(kind, args, counter, notafter_s=notafter_s, sign=self._sign)
+            command_id, payload = make_command(order, counter, self._signer)
             made.append(command_id)
             return command_id, payload
 

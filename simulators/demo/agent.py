@@ -21,12 +21,16 @@ FOLDER, BROKER_PORT, PRINTER_PORT = "/tmp/edge-demo", "18830", "19100"  # noqa: 
 START_S = 30.0  # a loaded machine starts Python slowly
 STOP_S = 10.0
 LINE_BYTES = 1 << 20
+WATCH = b'{"op":"watch"}\n'
 
 News = Mapping[str, object]
 
 
-def write_config(folder: Path, broker_port: int, printer_port: int) -> Path:
-    """The demo's booth.toml with the places of this run. Raises ConfigError outside of a checkout."""
+def write_config(folder: Path, broker_port: int, printer_port: int, more: str = "") -> Path:
+    """The demo's booth.toml with the places of this run, and `more` at its end.
+
+    Raises ConfigError outside of a checkout.
+    """
     try:
         text = TEMPLATE.read_text(encoding="utf-8")
     except OSError as error:
@@ -40,7 +44,7 @@ def write_config(folder: Path, broker_port: int, printer_port: int) -> Path:
     ):
         text = text.replace(old, new)
     path = folder / "booth.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text + more, encoding="utf-8")
     return path
 
 
@@ -71,7 +75,7 @@ class AgentProcess:
             await self.stop()
             tail = self._log.read_text(encoding="utf-8", errors="replace")[-800:]
             raise DeviceError("demo.agent", f"the agent did not start: {tail}") from None
-        writer.write(b'{"op":"watch"}\n')
+        writer.write(WATCH)
         self._listening = asyncio.create_task(self._listen(reader, writer), name="agent news")
 
     async def stop(self) -> int | None:
@@ -142,10 +146,17 @@ class AgentProcess:
             await asyncio.sleep(0.02)
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with _closing(writer):
-            with contextlib.suppress(ConnectionError):
-                while line := await reader.readline():
-                    self._on_news(json.loads(line))
+        """Until the process ends; one that restarts by itself is listened to again."""
+        while True:
+            async with _closing(writer):
+                with contextlib.suppress(ConnectionError):
+                    while line := await reader.readline():
+                        self._on_news(json.loads(line))
+            try:
+                reader, writer = await self._connect()
+            except DeviceError:
+                return
+            writer.write(WATCH)
 
 
 @contextlib.asynccontextmanager

@@ -42,6 +42,8 @@ class Pace:
     settle_s: float = 0.15
     print_mm_s: float = 150.0
     broker_port: int | None = None
+    settings: str = ""  # added to the end of booth.toml
+    signer: tuple[str, Callable[[bytes], str]] | None = None  # what the centre signs its orders with
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -139,7 +141,7 @@ async def stage(folder: Path, show: Show, pace: Pace = PEOPLE) -> AsyncIterator[
         broker = await stack.enter_async_context(Broker())
         port = pace.broker_port or broker.port
         central = await stack.enter_async_context(
-            Central(folder / "central.db", "127.0.0.1", port, on_news=central_news)
+            Central(folder / "central.db", "127.0.0.1", port, signer=pace.signer, on_news=central_news)
         )
         scanner, scale, printer = _devices(folder, LabelTray(folder / "labels", fallen), pace)
         for device in (scanner, scale, printer):
@@ -148,7 +150,7 @@ async def stage(folder: Path, show: Show, pace: Pace = PEOPLE) -> AsyncIterator[
         running = [asyncio.create_task(device.run()) for device in (scanner, scale, printer)]
         stack.push_async_callback(_end, running)
         printer_port = int(printer.endpoint.url.rpartition(":")[2])
-        config = write_config(folder, port, printer_port)
+        config = write_config(folder, port, printer_port, pace.settings)
         agent = AgentProcess(config, folder / "agent.sock", folder / "agent.log", agent_news)
         agent.environment.update(pace.environment)
         await agent.start()

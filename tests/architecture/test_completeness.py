@@ -10,6 +10,7 @@ from typing import cast
 from edge_agent.booth import Booth
 from edge_agent.cli.decode import as_object
 from edge_agent.commands import replay
+from edge_agent.commands.agent_ops import Controls, agent_operations
 from edge_agent.commands.operations import operations
 from edge_agent.counter.counter import Counter
 from edge_agent.sdk.errors import ProtocolError
@@ -44,8 +45,11 @@ def test_every_topic_is_in_the_contract() -> None:
 def test_the_contract_names_the_commands_that_exist_and_no_others() -> None:
     table = text_of(CONTRACT).partition("These types exist, and no others:")[2].partition("\n\nAnswers")[0]
     told = set(re.findall(r"^\| `([a-z.]+)` \|", table, re.MULTILINE))
-    known = set(operations(cast(Booth, None), cast(Counter, None)))  # it only builds the table
-    assert told == known | {replay.TYPE}
+    known = {
+        **operations(cast(Booth, None), cast(Counter, None)),  # they only build their tables
+        **agent_operations(cast(Controls, None), {}),
+    }
+    assert told == set(known) | {replay.TYPE}
 
 
 def test_the_fields_of_decode_are_documented() -> None:

@@ -35,11 +35,13 @@ MAY_IMPORT = {
     "pydantic": (
         "edge_agent/settings/",
         "edge_agent/uplink/messages.py",
+        "edge_agent/uplink/orders.py",
         "edge_agent/labels/template.py",
         "edge_agent/labels/elements.py",
         "edge_agent/labels/refusals.py",
     ),
     "pydantic_core": ("edge_agent/settings/",),
+    "cryptography": ("edge_agent/commands/keyring.py",),
     "PIL": ("edge_agent/labels/",),
     "uharfbuzz": ("edge_agent/labels/",),
     "escpos": ("drivers/printers/",),

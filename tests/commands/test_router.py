@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.commands.admission import Admission, spread_ms
+from edge_agent.commands.operations import AfterRestart, Progress, Stepwise
 from edge_agent.commands.router import RUN_S, WAITING, Router
 from edge_agent.events.model import JsonValue
+from edge_agent.ledger.commands import RESTARTING, STREAMS_LIMIT
 from edge_agent.ledger.ledger import Ledger, Limits
 from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.errors import CommandError, DeviceError
 from edge_agent.sdk.values import ClockQuality
-from edge_agent.uplink.messages import CommandMessage, Refused, read_command
+from edge_agent.uplink.orders import CommandMessage, Refused, read_command
 
 DEADLINE_S = 20.0
 
@@ -33,10 +36,19 @@ class Bench:
         self.taken: list[str] = []
         self.executed: list[Mapping[str, object]] = []
         self.deed: Callable[[], Awaitable[JsonValue]] = _done
+        self.admission = Admission("B-0001")
+        self.restarted: list[str] = []
+        self.before_restart: Callable[[], Awaitable[object]] = _done
         self.router = Router(
             ledger,
             self.clock,
-            {"test.do": self._do, "test.other": self._do},
+            {
+                "test.do": self._do,
+                "test.other": self._do,
+                "test.steps": Stepwise(self._steps),
+                "test.restart": Stepwise(self._restart),
+            },
+            self.admission,
             respond=self.responses.append,
             stored=lambda _: None,
         )
@@ -45,8 +57,19 @@ class Bench:
         self.executed.append(args)
         return await self.deed()
 
-    def send(self, command: str = "c-1", kind: str = "test.do", **more: object) -> None:
-        message = read_command(json.dumps({"id": command, "type": kind, **more}).encode())
+    async def _steps(self, args: Mapping[str, object], progress: Progress, command: str) -> JsonValue:
+        progress(step="first", percent=0)
+        progress(step="second", percent=50)
+        return {"id": command}
+
+    async def _restart(self, args: Mapping[str, object], progress: Progress, command: str) -> AfterRestart:
+        await self.before_restart()
+        return AfterRestart(RESTARTING, lambda: self.restarted.append(command))
+
+    def send(
+        self, command: str = "c-1", kind: str = "test.do", *, addressee: str = "", **more: object
+    ) -> None:
+        message = read_command(json.dumps({"id": command, "type": kind, **more}).encode(), addressee)
         self.inbox.put_nowait((message, lambda: self.taken.append(command)))
 
     def states(self, command: str = "c-1") -> list[JsonValue]:
@@ -164,11 +187,104 @@ async def test_a_command_that_was_only_waiting_at_a_stop_is_told_as_failed(tmp_p
         assert (await bench.ended("c-2"))["state"] == "failed"
 
 
+async def test_a_counter_that_does_not_rise_is_refused_also_after_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        bench.send("c-1", counter=5, issuedby="centre")
+        await bench.ended("c-1")
+        bench.send("c-2", counter=5, issuedby="centre")
+        assert (await bench.ended("c-2"))["reason"] == "command.counter"
+        bench.send("c-1", counter=5, issuedby="centre")
+        await bench.until(lambda: bench.states("c-1").count("done") == 2)
+    async with opened(tmp_path) as bench:
+        bench.send("c-3", counter=4, issuedby="centre")
+        assert "not above the last one, 5" in str((await bench.ended("c-3"))["error"])
+        bench.send("c-4", counter=9, issuedby="centre")
+        assert (await bench.ended("c-4"))["state"] == "done"
+        assert len(bench.executed) == 1
+        assert [end["state"] for end in await bench.finished()] == ["done", "done"]
+
+
+async def test_each_issuer_counts_for_itself_and_to_each_addressee(bench: Bench) -> None:
+    bench.send("c-1", counter=5, issuedby="a")
+    bench.send("c-2", counter=5, issuedby="b")
+    bench.send("c-3", counter=5, issuedby="a", to="_all", addressee="_all", spread=0)
+    for name in ("c-1", "c-2", "c-3"):
+        assert (await bench.ended(name))["state"] == "done"
+
+
+async def test_more_issuers_than_a_centre_has_are_refused(bench: Bench) -> None:
+    for number in range(STREAMS_LIMIT):
+        await bench.ledger.take_command(f"x-{number}", "test.do", 0, (f"issuer-{number}", 1))
+    bench.send("c-1", counter=1, issuedby="one more")
+    assert (await bench.ended())["reason"] == "command.issuers"
+
+
+async def test_a_command_to_all_waits_for_its_place_and_is_answered_at_once(bench: Bench) -> None:
+    bench.send("c-1", to="_all", addressee="_all", spread=30)
+    bench.send("c-2")
+    assert (await bench.ended("c-2"))["state"] == "done", "it holds nothing else up"
+    (accepted,) = [answer for answer in bench.responses if answer["id"] == "c-1"]
+    after_ms = accepted["after_ms"]
+    assert after_ms == spread_ms("B-0001", "c-1", 30)
+    assert isinstance(after_ms, int)
+    await bench.clock.advance((after_ms - 1) / 1000)
+    assert bench.states("c-1") == ["accepted"]
+    await bench.clock.advance(0.001)
+    assert (await bench.ended("c-1"))["state"] == "done"
+
+
+async def test_an_operation_tells_its_steps(bench: Bench) -> None:
+    bench.send(kind="test.steps")
+    answer = await bench.ended()
+    steps = [one.get("percent") for one in bench.responses if one["state"] == "running"]
+    assert steps == [None, 0, 50]
+    assert answer["answer"] == {"id": "c-1"}
+
+
+async def test_an_operation_that_ends_after_a_restart_is_told_as_done_then(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        bench.send(kind="test.restart")
+        await bench.until(lambda: bench.restarted)
+        assert bench.states() == ["accepted", "running", "running"]
+        assert bench.responses[-1]["step"] == "restarting"
+        assert await bench.finished() == []
+    async with opened(tmp_path) as bench:
+        assert (await bench.ended())["answer"] == {"restarted": True}
+        bench.send(kind="test.restart")
+        await bench.until(lambda: len(bench.states()) == 2)
+        assert bench.restarted == [], "the broker brings it again: once is enough"
+
+
+async def test_a_restart_that_cannot_be_put_on_record_does_not_happen(bench: Bench) -> None:
+    bench.before_restart = bench.break_disk
+    bench.send(kind="test.restart")
+    assert str((await bench.ended())["reason"]).startswith("ledger.")
+    assert bench.restarted == []
+
+
+async def test_the_oldest_commands_are_forgotten_whatever_the_clock_says(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box that boots in 1970 must not forget what it has just executed, and execute it again."""
+    monkeypatch.setattr("edge_agent.ledger.commands.KEEP_COMMANDS", 3)
+    for number in range(6):
+        bench.clock.jump_utc(-400 * 86_400_000)
+        bench.send(f"c-{number}")
+        await bench.ended(f"c-{number}")
+    for number in (5, 4, 3):
+        bench.send(f"c-{number}")
+        await bench.until(lambda n=number: bench.states(f"c-{n}").count("done") == 2)
+    assert len(bench.executed) == 6
+    bench.send("c-0")
+    await bench.until(lambda: len(bench.executed) == 7)
+
+
 async def test_an_unknown_type_is_rejected_with_what_is_known(bench: Bench) -> None:
     bench.send(kind="no.such")
     answer = await bench.ended()
     assert (answer["state"], answer["reason"]) == ("rejected", "command.unknown")
-    assert "test.do" in str(answer["answer"])
+    assert "test.do" in str(answer["error"])
+    assert await bench.finished() == [], "what was never taken leaves no record"
 
 
 def _at(bench: Bench, seconds: float) -> str:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from edge_agent.events.model import StoredEvent
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import ClockQuality, Stamp
-from edge_agent.uplink.messages import batches, event_text, read_ack, read_command, utc_text
+from edge_agent.uplink.messages import batches, event_text, read_ack, utc_text
+from edge_agent.uplink.orders import read_command
 
 
 def test_an_acknowledgement_is_read() -> None:

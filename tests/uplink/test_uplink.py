@@ -17,7 +17,7 @@ from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.errors import CommandError, LinkError
 from edge_agent.sdk.values import ClockQuality, Stamp
 from edge_agent.uplink.broker import Up
-from edge_agent.uplink.messages import CommandMessage, Refused
+from edge_agent.uplink.orders import CommandMessage, Refused
 from edge_agent.uplink.topics import Topics
 from edge_agent.uplink.uplink import COMMANDS_WAITING, Presence, Uplink
 from simulators.broker import Broker

@@ -288,7 +288,10 @@ async def test_a_command_is_signed_over_its_canonical_json(broker, db):
         signed.append(data)
         return "sig"
 
-    async with Booth(broker.port) as booth, Central(db, "127.0.0.1", broker.port, sign=sign) as central:
+    async with (
+        Booth(broker.port) as booth,
+        Central(db, "127.0.0.1", broker.port, signer=("k", sign)) as central,
+    ):
         await central.command("B-1", "scale.zero", {"b": 1, "a": "ক"})
         await booth.heard(lambda: booth.commands)
     sent = booth.commands[0]

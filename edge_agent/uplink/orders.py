@@ -1,0 +1,131 @@
+"""Commands as they come down: hostile until a model here has taken them.
+
+Owns: the fields of a command and what of it is signed. Must not know: keys, the session, what a command does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_agent.sdk.errors import CommandError
+from edge_agent.uplink.canonical import DOCUMENT_BYTES, INTEGER_LIMIT, Json, canonical, depth, read_object
+
+ARGUMENT_DEPTH = 16  # nesting of a command's arguments
+SPREAD_S_LIMIT = 3600  # over how long a fleet may be spread; a command that waits longer is better sent later
+SIGNATURE = r"^[A-Za-z0-9+/]{86}==$"  # 64 bytes in base64
+ADDRESSEE = r"^([A-Z0-9-]{4,24}|_all|_g/[a-z0-9][a-z0-9_-]{0,31})$"
+ID = re.compile(r"[A-Za-z0-9._\-]{1,64}", re.ASCII)
+
+
+class _Body(BaseModel):
+    """Tolerant reader: unknown keys are ignored, known ones must have their type."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
+
+    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._\-]+$")]
+    type: Annotated[str, Field(max_length=64, pattern=r"^[a-z]+(\.[a-z]+)+$")]
+    args: dict[str, Any] = {}
+    to: Annotated[str | None, Field(pattern=ADDRESSEE)] = None
+    notafter: Annotated[datetime | None, Field(strict=False)] = None
+    issuedby: Annotated[str, Field(max_length=64)] = ""
+    counter: Annotated[int | None, Field(ge=1, le=INTEGER_LIMIT)] = None
+    spread: Annotated[int | None, Field(ge=0, le=SPREAD_S_LIMIT)] = None
+    keyid: Annotated[str, Field(max_length=32)] = ""
+    signature: Annotated[str, Field(pattern=SIGNATURE)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandMessage:
+    """One order. `addressee` is whom its topic names, `to` whom it names itself, None where it does not.
+
+    `signed` is what the signature covers: the canonical JSON of everything but the signature.
+    """
+
+    id: str
+    type: str
+    args: Mapping[str, Any]
+    addressee: str = ""
+    to: str | None = None
+    notafter_ms: int | None = None
+    issuedby: str = ""
+    counter: int | None = None
+    spread_s: int | None = None
+    keyid: str = ""
+    signature: str = ""
+    signed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A command that is not even looked at: its id where it could be read, and why."""
+
+    id: str
+    error: CommandError
+
+
+def read_order(payload: bytes, addressee: str = "", *, retained: bool = False) -> CommandMessage | Refused:
+    """The command that came for `addressee`, or why it is none."""
+    try:
+        document = read_object(payload)
+    except CommandError as error:
+        return Refused("", error)
+    try:
+        command = _command(document, addressee)
+    except CommandError as error:
+        return Refused(_id_of(document), error)
+    if retained:
+        return Refused(command.id, CommandError("command.retained", "a retained command is never executed"))
+    return command
+
+
+def read_command(payload: bytes, addressee: str = "") -> CommandMessage:
+    """Raises CommandError message.invalid or message.too_large."""
+    return _command(read_object(payload), addressee)
+
+
+def _command(document: dict[str, Json], addressee: str) -> CommandMessage:
+    signed = canonical({name: value for name, value in document.items() if name != "signature"})
+    try:
+        body = _Body.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:80]
+        message = f"unreadable command: {where or 'document'}: {first['msg'][:120]}"
+        raise CommandError("message.invalid", message) from error
+    if depth(body.args) > ARGUMENT_DEPTH:
+        raise CommandError("message.invalid", "command arguments are nested too deeply")
+    return CommandMessage(
+        id=body.id,
+        type=body.type,
+        args=body.args,
+        addressee=addressee,
+        to=body.to,
+        notafter_ms=_milliseconds(body.notafter),
+        issuedby=body.issuedby,
+        counter=body.counter,
+        spread_s=body.spread,
+        keyid=body.keyid,
+        signature=body.signature,
+        signed=signed,
+    )
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    """Unix milliseconds; a time without a zone counts as UTC."""
+    if moment is None:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _id_of(document: Mapping[str, Json]) -> str:
+    found = document.get("id")
+    return found if isinstance(found, str) and ID.fullmatch(found) else ""
+
+
+__all__ = ["DOCUMENT_BYTES", "CommandMessage", "Refused", "read_command", "read_order"]
