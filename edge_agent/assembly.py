@@ -15,7 +15,7 @@ from edge_agent.barcodes.parse import parse
 from edge_agent.booth import Booth
 from edge_agent.commands import replay
 from edge_agent.commands.agent_ops import Controls, agent_operations
-from edge_agent.commands.diagnostics import Check, box_checks
+from edge_agent.commands.diagnostics import box_checks
 from edge_agent.commands.joining import make_router
 from edge_agent.commands.operations import AnyOperation, Operation, operations
 from edge_agent.commands.router import Router
@@ -94,7 +94,8 @@ class Parts:
         self._shed = Shed()
         self.uplink = self._make_uplink(orders)
         self.snapshot.uplink = self.uplink
-        self.router = self._make_router({**orders, **agent_operations(controls, self._checks())}, floor_ms)
+        checks = {**box_checks(ledger, Path(settings.state.directory)), **self.snapshot.checks()}
+        self.router = self._make_router({**orders, **agent_operations(controls, checks)}, floor_ms)
         self._live = Thinned(settings.uplink.live_per_s, self.uplink.live if self.uplink else _nowhere)
         self.booth.on_weight = self._weight_seen
 
@@ -177,14 +178,6 @@ class Parts:
         respond = self.uplink.respond if self.uplink else _nowhere
         parts = (self._settings, self._ledger, self._clock, orders)
         return make_router(*parts, floor_ms=floor_ms, respond=respond, stored=self._stored)
-
-    def _checks(self) -> dict[str, Check]:
-        return {
-            **box_checks(self._ledger, Path(self._settings.state.directory)),
-            "clock": self.snapshot.clock_health,
-            "uplink": self.snapshot.uplink_health,
-            "devices": self.snapshot.device_health,
-        }
 
     async def _render(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
         booth = self._settings.booth

@@ -5,7 +5,7 @@ Owns: the shape of that object. Must not know: how it is shown or sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from edge_agent import __version__
 from edge_agent.booth import Booth
@@ -82,6 +82,10 @@ class Snapshot:
     def devices(self) -> list[JsonValue]:
         """The inventory, as `up/devices` and the socket carry it."""
         return [self._device(view) for view in self._booth.views()]
+
+    def checks(self) -> dict[str, Callable[[], Awaitable[JsonValue]]]:
+        """What `diagnostics.run` asks of us."""
+        return {"clock": self.clock_health, "uplink": self.uplink_health, "devices": self.device_health}
 
     async def clock_health(self) -> JsonValue:
         """For `diagnostics.run`: what vouches for the clock."""
