@@ -55,8 +55,8 @@ SPEC = DriverSpec(
         *media_options(384, 10, 5, after=("tear",)),
         Option(
             "graphic",
-            "bytes",
-            "how the picture is written: hex is twice as long, for links that do not carry every byte",
+            "hex",
+            "how the picture is written: bytes is half as long, and what is cut off of it is worse to mend",
             choices=page_of.GRAPHICS,
         ),
         Option("status", True, "the printer answers questions about its condition; off for a one-way link"),

@@ -14,7 +14,7 @@ from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.driver import Context, DriverSpec, Options
 from edge_agent.sdk.errors import LinkError
 from edge_agent.sdk.values import Page, PrintJob, PrintResult, Proof
-from simulators.loopback import LoopbackEndpoint
+from simulators.loopback import LoopbackEndpoint, LoopbackLink
 from simulators.paper_path import Label, Mark
 from simulators.print_buffer import Answer
 from simulators.printer import PrinterSim
@@ -35,6 +35,34 @@ BEST = {
 }
 OPTIONS: dict[str, dict[str, object]] = {"epl2": {"acknowledge": True}}
 EVERYTHING = frozenset(Answer)
+
+
+class Narrow:
+    """A link that takes so many bytes more; without a number all that come."""
+
+    def __init__(self, link: LoopbackLink) -> None:
+        self.url = link.url
+        self.left: int | None = None
+        self._link = link
+
+    async def read(self) -> bytes:
+        return await self._link.read()
+
+    async def write(self, data: bytes, timeout_s: float) -> None:
+        room = len(data) if self.left is None else min(self.left, len(data))
+        if room:
+            await self._link.write(data[:room], timeout_s)
+            await asyncio.sleep(0)  # or the printer would never get to read
+        if self.left is not None:
+            self.left -= room
+        if room < len(data):
+            raise LinkError("link.write_timeout", "the port took no more", accepted=room)
+
+    def discard_input(self) -> int:
+        return self._link.discard_input()
+
+    async def close(self) -> None:
+        await self._link.close()
 
 
 class Bench:
@@ -64,6 +92,7 @@ class Bench:
             speed_mm_s=speed_mm_s,
         )
         self.sink = SinkLog()
+        self._link: Narrow | None = None
         self.driver: object = None
         self.running: asyncio.Task[None] | None = None
 
@@ -83,11 +112,20 @@ class Bench:
     async def open(self) -> None:
         """Open the port, as the supervisor does."""
         assert self.spec.build is not None
-        link = self.endpoint.host()
+        link = self._link = Narrow(self.endpoint.host())
         context = Context("printer", link, self.clock, self.sink, Options(self.spec.options, self.options))
         self.driver = self.spec.build(context)
         self.running = asyncio.ensure_future(_until_lost(self.driver))
         await turns()
+
+    def limit_port(self, more_bytes: int) -> None:
+        """Have the port take so many bytes more, and none after that."""
+        assert self._link is not None
+        self._link.left = more_bytes
+
+    @property
+    def port_is_full(self) -> bool:
+        return self._link is not None and self._link.left == 0
 
     async def close(self) -> None:
         if self.running is not None:
