@@ -15,21 +15,13 @@ from typing import Any, Protocol
 from edge_agent.sdk.clock import within
 from edge_agent.sdk.driver import Context
 from edge_agent.sdk.errors import ProtocolError
+from edge_agent.sdk.ports import StatusCodec
 from edge_agent.sdk.values import PrinterState, Ready, Stamp
 
 ANSWER_S = 1.0  # a real-time answer takes milliseconds; a second covers a slow network print server
 CHUNK_BYTES = 4096  # four seconds at 9,600 baud: what the printer reports meanwhile is seen between chunks
 CHUNK_WRITE_S = 10.0  # twice that: a printer that takes nothing for so long is stuck
 MISSES = 3  # unanswered in a row before a question is taken as not understood, and before silence is unknown
-
-
-class StatusCodec(Protocol):
-    """A decoder of replies that is told which questions are open. A report has the name of its question."""
-
-    def asked(self, question: Any) -> None: ...
-    def give_up(self, question: Any) -> None: ...
-    def feed(self, data: bytes) -> Sequence[Any]: ...
-    def reset(self) -> None: ...
 
 
 class Conditions(Protocol):
@@ -46,7 +38,11 @@ class Conversation:
     """What one printer says on one link. `questions` are asked in rounds, in their order."""
 
     def __init__(
-        self, context: Context, decoder: StatusCodec, condition: Conditions, questions: Mapping[str, bytes]
+        self,
+        context: Context,
+        decoder: StatusCodec[Any],
+        condition: Conditions,
+        questions: Mapping[str, bytes],
     ) -> None:
         self._device = context.device
         self._link = context.link

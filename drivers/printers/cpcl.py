@@ -65,4 +65,5 @@ SPEC = DriverSpec(
     sources=("Zebra Mobile Printer CPCL Programming Manual, pages 11-3 and 11-4 (<ESC>h, <ESC>i)",),
     capabilities=frozenset({"status", "proof"}),
     extra={"device": "drivers.printers.cpcl_device:CpclDevice"},
+    command_sets=frozenset({"CPCL"}),
 )

@@ -75,4 +75,5 @@ SPEC = DriverSpec(
     ),
     capabilities=frozenset({"status", "cut", "proof"}),
     extra={"device": "drivers.printers.epl2_device:Epl2Device"},
+    command_sets=frozenset({"EPL", "EPL2"}),
 )

@@ -25,7 +25,7 @@ from drivers.printers.media import offset_options
 from drivers.printers.placing import placed
 from drivers.printers.sending import Attempt, Ends, Sender
 from drivers.printers.serving import serve
-from edge_agent.sdk.driver import Context, DriverSpec, Kind, Option
+from edge_agent.sdk.driver import HARMLESS_PROBE, Context, DriverSpec, Kind, Option
 from edge_agent.sdk.errors import CommandError, ConfigError, LinkError
 from edge_agent.sdk.values import PrintJob, PrintResult, Ready
 
@@ -169,6 +169,8 @@ SPEC = DriverSpec(
         "Epson TM-T88III programming guide 10.01, page 428 (GS ( H function 48)",
         "Epson TM-T81 specification, page 82 (GS ( H), GS v 0 row limit",
     ),
-    capabilities=frozenset({"status", "cut", "proof"}),
+    capabilities=frozenset({"status", "cut", "proof", HARMLESS_PROBE}),
     extra={"device": "drivers.printers.escpos_device:EscposDevice"},
+    probe=raster.status_question(1),
+    command_sets=frozenset({"ESC/POS", "ESCPOS", "ESC-POS"}),
 )

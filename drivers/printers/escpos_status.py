@@ -150,19 +150,19 @@ class StatusDecoder:
         self._open: deque[Source] = deque(maxlen=ASKED_LIMIT)
         self._in_order = 0
 
-    def asked(self, question: Source) -> None:
+    def asked(self, question: str) -> None:
         """This question was just sent; the next reply of its kind answers it."""
-        if question is Source.IN_ORDER:
+        if question == Source.IN_ORDER:
             self._in_order = min(self._in_order + 1, ASKED_LIMIT)
         else:
-            self._open.append(question)
+            self._open.append(Source(question))
 
-    def give_up(self, question: Source) -> None:
+    def give_up(self, question: str) -> None:
         """Nobody answered this question in time: a reply that still comes answers nothing."""
-        if question is Source.IN_ORDER:
+        if question == Source.IN_ORDER:
             self._in_order = 0
         elif question in self._open:
-            self._open.remove(question)
+            self._open.remove(Source(question))
 
     def feed(self, data: bytes) -> list[Report | Printed | ProtocolError]:
         values: list[Report | Printed | ProtocolError] = []

@@ -14,15 +14,16 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from drivers.printers.conversation import Conversation, StatusCodec
+from drivers.printers.conversation import Conversation
 from drivers.printers.media import Media, media_of
 from drivers.printers.placing import checked, placed
 from drivers.printers.progress import Progress
-from drivers.printers.report import Condition
+from drivers.printers.report import Condition, Report
 from drivers.printers.sending import Attempt, Ends, Sender
 from drivers.printers.serving import serve
 from edge_agent.sdk.driver import Context, Options
 from edge_agent.sdk.errors import CommandError, ConfigError, LinkError
+from edge_agent.sdk.ports import StatusCodec
 from edge_agent.sdk.values import Page, PrintJob, PrintResult, Proof, Ready
 
 IDLE_S = 5.0  # lack of paper is told before the next parcel is weighed
@@ -37,7 +38,7 @@ class Language:
 
     questions: Mapping[str, bytes]
     rounds: tuple[str, ...]
-    decoder: Callable[[Options], StatusCodec]
+    decoder: Callable[[Options], StatusCodec[Report]]
     label: Callable[[Page, Media, Options, bool], Iterator[bytes]]
     progress: Callable[[Conversation, Options], Progress]
     ends: Ends

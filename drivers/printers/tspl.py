@@ -17,7 +17,7 @@ from drivers.printers.media import Media, media_options
 from drivers.printers.progress import Progress, RoseAndFell
 from drivers.printers.sending import Ends
 from drivers.printers.tspl_status import FULL_STATUS, STATUS, StatusDecoder
-from edge_agent.sdk.driver import Context, DriverSpec, Kind, Option, Options
+from edge_agent.sdk.driver import HARMLESS_PROBE, Context, DriverSpec, Kind, Option, Options
 from edge_agent.sdk.values import Page
 
 
@@ -60,7 +60,10 @@ SPEC = DriverSpec(
     sources=(
         "TSC TTP-345 TSPL/TSPL2 programming manual, 2013 (page 85: <ESC>!S)",
         "Gprinter GP-2120T programming manual, page 30 (<ESC>!?)",
+        "github michaelrsweet/lprint, tables of device ids (XPP)",
     ),
-    capabilities=frozenset({"status", "cut", "proof"}),
+    capabilities=frozenset({"status", "cut", "proof", HARMLESS_PROBE}),
     extra={"device": "drivers.printers.tspl_device:TsplDevice"},
+    probe=page_of.STATUS,
+    command_sets=frozenset({"TSPL", "TSPL2", "TSPL/TSPL2", "XPP"}),
 )

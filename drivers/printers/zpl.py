@@ -16,7 +16,7 @@ from drivers.printers.media import Media, media_options
 from drivers.printers.progress import Drained, Progress
 from drivers.printers.sending import Ends
 from drivers.printers.zpl_status import ERROR_STATUS, HOST_STATUS, LABEL_COUNT, StatusDecoder
-from edge_agent.sdk.driver import Context, DriverSpec, Kind, Option, Options
+from edge_agent.sdk.driver import HARMLESS_PROBE, Context, DriverSpec, Kind, Option, Options
 from edge_agent.sdk.values import Page
 
 
@@ -71,7 +71,11 @@ SPEC = DriverSpec(
     sources=(
         "Zebra ZPL II Programming Guide 45541L-004: ^GF, ^JZ, ^MM, ^MN, ^PQ, ~HS (page 171), ~HQES, ~JX",
         "docs.zebra.com, ZPL commands, ~HS (when a printer does not answer)",
+        "github michaelrsweet/lprint, tables of device ids",
     ),
-    capabilities=frozenset({"status", "cut", "proof"}),
+    capabilities=frozenset({"status", "cut", "proof", HARMLESS_PROBE}),
     extra={"device": "drivers.printers.zpl_device:ZplDevice"},
+    probe=page_of.HOST_STATUS,
+    command_sets=frozenset({"ZPL", "ZPL II", "ZPLII", "ZPL2"}),
+    models=frozenset({("HP", "KE103")}),
 )

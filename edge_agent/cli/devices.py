@@ -28,9 +28,9 @@ def register(verbs: Any) -> None:
     """Add the verb and its actions."""
     parser = verbs.add_parser("devices", help="which devices there are, and what they speak")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _list(_action(actions, "list", "the serial ports, by names that survive a re-plug"))
+    _list(_action(actions, "list", "serial ports and USB printers, by names that survive a re-plug"))
     _watch(_action(actions, "watch", "tell each port that comes or goes"))
-    _identify(_action(actions, "identify", "find out which protocol a scale speaks; writes nothing to it"))
+    _identify(_action(actions, "identify", "find out what a scale or printer speaks; writes nothing to it"))
     _learn(_action(actions, "learn", "learn the lines of an unknown scale from known weights"))
     _adopt(_action(actions, "adopt", "wait for a scale to be plugged in, and put it into the settings"))
 
@@ -60,6 +60,8 @@ def _watch(action: argparse.ArgumentParser) -> None:
 def _identify(action: argparse.ArgumentParser) -> None:
     action.add_argument("port", nargs="?", metavar="PORT", help=PORT)
     action.add_argument("--all", action="store_true", help="every serial port, one after the other")
+    action.add_argument("--printer", action="store_true", help="it is a printer (an lp: port always is)")
+    action.add_argument("--driver", metavar="NAME", help="the language that a printer is switched to")
     _looking(action)
 
 

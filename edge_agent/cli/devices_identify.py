@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edge_agent.cli.decode import as_object
+from edge_agent.cli.devices_printers import identify_printer, wants_printer
 from edge_agent.cli.terminal import note, tell
 from edge_agent.discovery.identify import Finding, Outcome, Wanted, identify
 from edge_agent.discovery.ports import port_at, stable_url
@@ -45,6 +46,8 @@ ADVISE = {
 
 def run(args: argparse.Namespace) -> int:
     """0 when exactly one strong guess is left on the port (with --all: on each that is clear, and on one)."""
+    if wants_printer(args):
+        return identify_printer(args)
     if args.all == bool(args.port) or (args.all and args.probe):
         raise ConfigError("devices.usage", "give PORT, or --all without --probe: no other device is asked")
     listed = serial_ports()

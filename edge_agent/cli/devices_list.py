@@ -1,4 +1,4 @@
-"""`edge-agent devices list`: the serial ports and, with settings, the devices that are meant to be there.
+"""`edge-agent devices list`: serial ports, USB printers and, with settings, the devices meant to be there.
 
 Owns: how they are shown. Must not know: how ports are found, what hangs on them.
 """
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TypedDict
 
 from edge_agent.barcodes.display import display
+from edge_agent.cli.devices_printers import printer_lines, shown_printers
 from edge_agent.cli.terminal import tell
 from edge_agent.discovery.ports import is_same_port
 from edge_agent.links.find import FoundPort, serial_ports
 from edge_agent.registry import Registry
+from edge_agent.sdk.driver import Kind
 from edge_agent.settings.load import load
 from edge_agent.settings.model import Device
 
@@ -53,11 +55,12 @@ def run(args: argparse.Namespace) -> int:
     ports = serial_ports()
     devices = configured(args.config) if args.config else []
     here = [shown_port(port, devices) for port in ports]
+    printers = shown_printers(Registry.installed().of_kind(Kind.PRINTER), devices)
     meant = [shown_device(kind, device, ports) for kind, device in devices]
     if args.json:
-        tell(json.dumps({"ports": here, "devices": meant}, indent=2))
+        tell(json.dumps({"ports": here, "printers": printers, "devices": meant}, indent=2))
     else:
-        tell("\n".join(lines(here, meant)))
+        tell("\n".join((*lines(here, meant), *printer_lines(printers))))
     return 0
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from edge_agent.links.find import FoundPort, clean, listed, real, text_of
 from edge_agent.links.usb_address import UsbAddress
 from edge_agent.sdk.errors import LinkError
+from edge_agent.sdk.ieee1284 import ID_LIMIT, device_id_text
 
 DEVICES = "sys/bus/usb/devices"
 NAMES = "dev/edge-agent"  # made by systemd/70-edge-agent.rules
@@ -103,6 +104,18 @@ def only(found: Sequence[UsbInterface], wanted: UsbAddress, url: str, device: st
             hint=f"tell which: {' or '.join(f'{wanted.usb_id}@{port}' for port in ports[:4])}",
         )
     return meant[0]
+
+
+def printer_id(printer: UsbInterface, root: Path = Path("/")) -> str:
+    """The device id that the kernel has read from a printer; empty where it has none."""
+    if not printer.node:
+        return ""
+    file = root / "sys/class/usbmisc" / Path(printer.node).name / "device/ieee1284_id"
+    try:
+        with file.open("rb") as told:
+            return device_id_text(told.read(ID_LIMIT))
+    except OSError:
+        return ""  # it went while we looked
 
 
 def usb_ports(root: Path = Path("/")) -> list[FoundPort]:

@@ -23,8 +23,9 @@ from collections.abc import Callable
 from edge_agent.links.blocking import in_thread, is_occupied
 from edge_agent.links.descriptor import DescriptorLink
 from edge_agent.links.failures import node_permission_hint, opening_failure, opening_timeout
-from edge_agent.links.port_status import device_id_text, port_status_of
+from edge_agent.links.port_status import port_status_of
 from edge_agent.sdk.errors import LinkError
+from edge_agent.sdk.ieee1284 import device_id_text
 from edge_agent.sdk.ports import PortStatus
 
 OPEN_TIMEOUT_S = 10.0  # a port that sleeps is woken up first; an awake one opens in a millisecond

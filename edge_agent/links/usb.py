@@ -26,11 +26,12 @@ from edge_agent.links.blocking import in_thread, is_occupied
 from edge_agent.links.failures import opening_failure, opening_timeout
 from edge_agent.links.find_usb import HID, only, usb_interfaces
 from edge_agent.links.hidraw import RULES
-from edge_agent.links.port_status import device_id_text, port_status_of
+from edge_agent.links.port_status import port_status_of
 from edge_agent.links.usb_address import parse_usb_address
 from edge_agent.links.usb_device import UsbHandle
 from edge_agent.links.waiting import Reports, Stream, Waiting
 from edge_agent.sdk.errors import LinkError
+from edge_agent.sdk.ieee1284 import device_id_text
 from edge_agent.sdk.ports import PortStatus
 
 OPEN_TIMEOUT_S = 10.0  # two requests that time out; a healthy device takes 50 ms

@@ -226,6 +226,9 @@ class DriverSpec:
     dialect. It may be asked several times. `end_probe` ends what it began (echo mode, a repetition). A probe
     counts only with the capability "harmless_probe": the author vouches that it neither zeroes, tares, prints
     nor changes a setting, on this scale or on any other whose commands are known.
+
+    `command_sets` are the words by which an IEEE 1284 device id names a printer's language, in capitals;
+    `models` are makers and models, as such ids spell them, that are known to speak it whatever the id says.
     """
 
     name: str
@@ -244,6 +247,8 @@ class DriverSpec:
     extra: Mapping[str, str] = field(default_factory=dict)
     probe: bytes = b""
     end_probe: bytes = b""
+    command_sets: frozenset[str] = frozenset()
+    models: frozenset[tuple[str, str]] = frozenset()
 
 
 def show(reading: Reading) -> str:

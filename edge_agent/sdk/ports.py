@@ -78,6 +78,20 @@ class Codec(Protocol[ValueT_co]):
         """Forget everything held: the line was re-opened."""
 
 
+class StatusCodec(Codec[ValueT_co], Protocol[ValueT_co]):
+    """A printer's codec: its replies are told apart by the questions that are open."""
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """What can be asked; the first is answered by a printer that does nothing else."""
+
+    def asked(self, question: str) -> None:
+        """This question was just sent; the next reply of its kind answers it."""
+
+    def give_up(self, question: str) -> None:
+        """Nobody answered this question in time: a reply that still comes answers nothing."""
+
+
 class Sink(Protocol):
     """Where a driver puts what it learned. Each call returns when the agent has dealt with it.
 

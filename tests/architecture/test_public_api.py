@@ -23,7 +23,9 @@ NAMES = {
     " ScaleDeviceHalf SerialSettings show",
     "errors": "CommandError ConfigError DeviceError EdgeError HEX_SHOWN_BYTES LinkError ProtocolError",
     "framing": "LineFramer SCALE_LINE_LIMIT SCAN_LINE_LIMIT SilenceFramer StartEndFramer",
-    "ports": "ByteLink Codec Driver PortStatus PrinterDriver PrinterPort ScaleDriver Sink ValueT_co",
+    "ieee1284": "BEGINNING COMMANDS_LIMIT DeviceId ID_LIMIT KEYS_LIMIT LENGTH_BYTES SPELLINGS VALUE_LIMIT"
+    " device_id_text parse_device_id",
+    "ports": "ByteLink Codec Driver PortStatus PrinterDriver PrinterPort ScaleDriver Sink StatusCodec ValueT_co",
     "testing": "Golden MemoryLink NOISE byte_by_byte good load_golden random_split run_codec whole",
     "values": "COUNT_UNITS ClockQuality Cover NUMBERLESS Page Paper PrintJob PrintResult PrinterState Proof"
     " Reading Ready Scan ScanText Stamp Status UNITS Weight",
@@ -32,11 +34,12 @@ NAMES = {
 FIELDS = {
     "driver.Context": "device link clock sink options",
     "driver.DriverSpec": "name kind title decoder build device_half serial transports options dialects"
-    " unit_on_wire sources capabilities extra probe end_probe",
+    " unit_on_wire sources capabilities extra probe end_probe command_sets models",
     "driver.Indication": "gross unit tare motion overload fault",
     "driver.Option": "name default help choices minimum maximum",
     "driver.Request": "ask value raw",
     "driver.SerialSettings": "baud bits parity stop flow dtr rts",
+    "ieee1284.DeviceId": "maker model commands serial description",
     "ports.PortStatus": "paper_empty selected fault",
     "testing.Golden": "id chunks expect dialect unit basis source options asked noise",
     "values.Page": "width height data",

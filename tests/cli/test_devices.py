@@ -139,7 +139,7 @@ def types(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
 def test_the_ports_of_this_box_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     code, shown = asked(capsys, "list")
     assert code == 0
-    assert set(shown) == {"ports", "devices"}
+    assert set(shown) == {"ports", "printers", "devices"}
 
 
 def test_configured_devices_are_listed_beside_them(booth: Path, capsys: pytest.CaptureFixture[str]) -> None:
