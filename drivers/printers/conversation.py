@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from drivers.printers.port_watch import PortWatch
 from edge_agent.sdk.clock import within
 from edge_agent.sdk.driver import Context
 from edge_agent.sdk.errors import ProtocolError
@@ -35,7 +36,10 @@ class Conditions(Protocol):
 
 
 class Conversation:
-    """What one printer says on one link. `questions` are asked in rounds, in their order."""
+    """What one printer says on one link. `questions` are asked in rounds, in their order.
+
+    `words` are those by which a USB printer's id names the language.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Conversation:
         decoder: StatusCodec[Any],
         condition: Conditions,
         questions: Mapping[str, bytes],
+        words: frozenset[str] = frozenset(),
     ) -> None:
         self._device = context.device
         self._link = context.link
@@ -51,6 +56,7 @@ class Conversation:
         self._decoder = decoder
         self._condition = condition
         self._questions = questions
+        self._port = PortWatch(context.link, words)
         self._told: PrinterState | None = None
         self._news = asyncio.Event()
         self._heard: dict[str, int] = {}
@@ -59,7 +65,7 @@ class Conversation:
         self._silent_rounds = 0
         self._silent_since: Stamp | None = None
         self._greeted = False
-        self.identity = ""
+        self._named = False
         self.all_answered = False
         self.lost = False
         self.on_report: Callable[[Any], None] | None = None
@@ -75,12 +81,19 @@ class Conversation:
 
     def state(self) -> PrinterState:
         """The printer's condition as it is known now."""
-        state = self._condition.state(self._device, self._clock.stamp())
+        state = self._port.applied(self._condition.state(self._device, self._clock.stamp()))
         return replace(state, silent_since=self._silent_since) if self._silent_rounds >= MISSES else state
 
     def obstacle(self) -> str:
         """Why nothing would be printed now, as a code; empty where nothing is known to speak against it."""
-        return self._condition.obstacle()
+        return self._condition.obstacle() or self._port.obstacle()
+
+    async def introduce(self) -> None:
+        """A USB printer that names our language is the right one, even if it never answers a question."""
+        told = await self._port.introduce()
+        if told is not None:
+            self._sink.ready(told.name)
+            self._named = True
 
     def heard(self, source: str) -> int:
         """How many replies of this kind have come."""
@@ -134,8 +147,10 @@ class Conversation:
             answered = True
         if answered:
             self._silent_rounds = 0
+            self._port.forget()
         else:
             self._fell_silent()
+            await self._port.look()
         await self.publish()
         return answered
 
@@ -189,7 +204,8 @@ class Conversation:
             return
         if not self._greeted:
             self._greeted = True
-            self._sink.ready(self.identity)
+            if not self._named:
+                self._sink.ready()
         self._understand(value)
 
     def _understand(self, value: Any) -> None:

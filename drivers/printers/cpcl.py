@@ -20,6 +20,8 @@ from drivers.printers.sending import Ends
 from edge_agent.sdk.driver import Context, DriverSpec, Kind, Option, Options
 from edge_agent.sdk.values import Page
 
+WORDS = frozenset({"CPCL"})  # in device ids
+
 
 def _label(page: Page, media: Media, options: Options, _cut: bool) -> Iterator[bytes]:
     return page_of.label(page, media, options.text("graphic"))
@@ -30,6 +32,7 @@ def _progress(talk: Conversation, _options: Options) -> Progress:
 
 
 CPCL = Language(
+    words=WORDS,
     questions={STATUS: page_of.STATUS, EXTENDED_STATUS: page_of.EXTENDED_STATUS},
     rounds=(STATUS, EXTENDED_STATUS),
     decoder=StatusDecoder,
@@ -65,5 +68,5 @@ SPEC = DriverSpec(
     sources=("Zebra Mobile Printer CPCL Programming Manual, pages 11-3 and 11-4 (<ESC>h, <ESC>i)",),
     capabilities=frozenset({"status", "proof"}),
     extra={"device": "drivers.printers.cpcl_device:CpclDevice"},
-    command_sets=frozenset({"CPCL"}),
+    command_sets=WORDS,
 )

@@ -22,6 +22,8 @@ from drivers.printers.sending import Ends
 from edge_agent.sdk.driver import Context, DriverSpec, Kind, Option, Options
 from edge_agent.sdk.values import Page
 
+WORDS = frozenset({"EPL", "EPL2"})  # in device ids
+
 
 def _label(page: Page, media: Media, _options: Options, cut: bool) -> Iterator[bytes]:
     return page_of.label(page, media, cut=cut)
@@ -36,6 +38,7 @@ def _begin(options: Options) -> Mapping[str, bytes]:
 
 
 EPL2 = Language(
+    words=WORDS,
     questions={ERROR_REPORT: page_of.ERROR_REPORT},
     rounds=(ERROR_REPORT,),
     decoder=StatusDecoder,
@@ -75,5 +78,5 @@ SPEC = DriverSpec(
     ),
     capabilities=frozenset({"status", "cut", "proof"}),
     extra={"device": "drivers.printers.epl2_device:Epl2Device"},
-    command_sets=frozenset({"EPL", "EPL2"}),
+    command_sets=WORDS,
 )

@@ -30,6 +30,7 @@ from edge_agent.sdk.errors import CommandError, ConfigError, LinkError
 from edge_agent.sdk.values import PrintJob, PrintResult, Ready
 
 IDLE_S = 10.0  # a printer that pushes its condition needs no more; one that does not is found out in time
+WORDS = frozenset({"ESC/POS", "ESCPOS", "ESC-POS"})
 ALERT_S = 1.0  # somebody stands before it, changing the paper
 
 
@@ -42,7 +43,7 @@ class EscposPrinter:
         self._clock = context.clock
         self._link = context.link
         self._sink = context.sink
-        self._talk = EscposConversation(context)
+        self._talk = EscposConversation(context, WORDS)
         self._proofs = Proofs(context, self._talk)
         self._wire = asyncio.Lock()
         self._asks = options.flag("status")
@@ -71,6 +72,7 @@ class EscposPrinter:
     # Watching
 
     async def _watch(self) -> None:
+        await self._talk.introduce()
         while True:
             async with self._wire:
                 await self._sender.complete()
@@ -172,5 +174,5 @@ SPEC = DriverSpec(
     capabilities=frozenset({"status", "cut", "proof", HARMLESS_PROBE}),
     extra={"device": "drivers.printers.escpos_device:EscposDevice"},
     probe=raster.status_question(1),
-    command_sets=frozenset({"ESC/POS", "ESCPOS", "ESC-POS"}),
+    command_sets=WORDS,
 )

@@ -16,11 +16,11 @@ from edge_agent.sdk.errors import ProtocolError
 class EscposConversation(Conversation):
     """What one ESC/POS printer says on one link."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, words: frozenset[str]) -> None:
         questions: dict[str, bytes] = {
             source: status_question(number) for number, source in enumerate(QUESTIONS, 1)
         }
-        super().__init__(context, StatusDecoder(), Condition(), questions)
+        super().__init__(context, StatusDecoder(), Condition(), questions, words)
         self.expected_id = b""
         self.printed_id = b""
 

@@ -5,7 +5,7 @@ Must not know: bytes of any language, ports, what is on the page, job queues, re
 
 Whatever goes wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice. A printer that
 has answered before and is silent now is not printed to. One that never answers is written to, and proves
-nothing but that the port took the bytes.
+nothing but that the port took the bytes and reports no fault.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Language:
     label: Callable[[Page, Media, Options, bool], Iterator[bytes]]
     progress: Callable[[Conversation, Options], Progress]
     ends: Ends
+    words: frozenset[str]
     wake: bytes = b""
     begin: Callable[[Options], Mapping[str, bytes]] = lambda _: {}
 
@@ -56,7 +57,8 @@ class LabelPrinter:
         self._clock = context.clock
         self._link = context.link
         self._sink = context.sink
-        self._talk = Conversation(context, language.decoder(context.options), Condition(), language.questions)
+        decoder = language.decoder(context.options)
+        self._talk = Conversation(context, decoder, Condition(), language.questions, language.words)
         self._sender = Sender(context.link, self._talk, language.ends)
         self._wire = asyncio.Lock()
         self._asks = context.options.flag("status")
@@ -83,6 +85,7 @@ class LabelPrinter:
     # Watching
 
     async def _watch(self) -> None:
+        await self._talk.introduce()
         while True:
             async with self._wire:
                 await self._sender.complete()
@@ -153,8 +156,12 @@ class LabelPrinter:
 
     async def _proof(self, progress: Progress) -> tuple[Proof, str]:
         """The strongest proof that everything sent is printed, or UNKNOWN and the reason why."""
-        if not self._asks or not self._talk.ever_answered:
+        if not self._asks:
             return Proof.SENT, ""
+        if not self._talk.ever_answered:
+            await self._talk.ask_condition(self._language.rounds)
+            obstacle = self._talk.obstacle()
+            return (Proof.UNKNOWN, obstacle) if obstacle else (Proof.SENT, "")
         self._talk.on_report = progress.take
         try:
             return await self._follow(progress)

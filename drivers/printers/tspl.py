@@ -20,6 +20,8 @@ from drivers.printers.tspl_status import FULL_STATUS, STATUS, StatusDecoder
 from edge_agent.sdk.driver import HARMLESS_PROBE, Context, DriverSpec, Kind, Option, Options
 from edge_agent.sdk.values import Page
 
+WORDS = frozenset({"TSPL", "TSPL2", "TSPL/TSPL2", "XPP"})  # in device ids
+
 
 def _label(page: Page, media: Media, _options: Options, cut: bool) -> Iterator[bytes]:
     return page_of.label(page, media, cut=cut)
@@ -30,6 +32,7 @@ def _progress(talk: Conversation, _options: Options) -> Progress:
 
 
 TSPL = Language(
+    words=WORDS,
     questions={STATUS: page_of.STATUS, FULL_STATUS: page_of.FULL_STATUS},
     rounds=(STATUS, FULL_STATUS),
     decoder=StatusDecoder,
@@ -65,5 +68,5 @@ SPEC = DriverSpec(
     capabilities=frozenset({"status", "cut", "proof", HARMLESS_PROBE}),
     extra={"device": "drivers.printers.tspl_device:TsplDevice"},
     probe=page_of.STATUS,
-    command_sets=frozenset({"TSPL", "TSPL2", "TSPL/TSPL2", "XPP"}),
+    command_sets=WORDS,
 )

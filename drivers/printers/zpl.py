@@ -19,6 +19,8 @@ from drivers.printers.zpl_status import ERROR_STATUS, HOST_STATUS, LABEL_COUNT, 
 from edge_agent.sdk.driver import HARMLESS_PROBE, Context, DriverSpec, Kind, Option, Options
 from edge_agent.sdk.values import Page
 
+WORDS = frozenset({"ZPL", "ZPL II", "ZPLII", "ZPL2"})  # in device ids
+
 
 def _label(page: Page, media: Media, options: Options, cut: bool) -> Iterator[bytes]:
     return page_of.label(page, media, options.text("graphic"), cut=cut)
@@ -30,6 +32,7 @@ def _progress(talk: Conversation, options: Options) -> Progress:
 
 
 ZPL = Language(
+    words=WORDS,
     questions={
         HOST_STATUS: page_of.HOST_STATUS,
         ERROR_STATUS: page_of.ERROR_STATUS,
@@ -76,6 +79,6 @@ SPEC = DriverSpec(
     capabilities=frozenset({"status", "cut", "proof", HARMLESS_PROBE}),
     extra={"device": "drivers.printers.zpl_device:ZplDevice"},
     probe=page_of.HOST_STATUS,
-    command_sets=frozenset({"ZPL", "ZPL II", "ZPLII", "ZPL2"}),
+    command_sets=WORDS,
     models=frozenset({("HP", "KE103")}),
 )

@@ -25,7 +25,8 @@ NAMES = {
     "framing": "LineFramer SCALE_LINE_LIMIT SCAN_LINE_LIMIT SilenceFramer StartEndFramer",
     "ieee1284": "BEGINNING COMMANDS_LIMIT DeviceId ID_LIMIT KEYS_LIMIT LENGTH_BYTES SPELLINGS VALUE_LIMIT"
     " device_id_text parse_device_id",
-    "ports": "ByteLink Codec Driver PortStatus PrinterDriver PrinterPort ScaleDriver Sink StatusCodec ValueT_co",
+    "ports": "ByteLink Codec Driver PortStatus PrinterDriver PrinterPort ScaleDriver Sink StatusCodec"
+    " ValueT_co",
     "testing": "Golden MemoryLink NOISE byte_by_byte good load_golden random_split run_codec whole",
     "values": "COUNT_UNITS ClockQuality Cover NUMBERLESS Page Paper PrintJob PrintResult PrinterState Proof"
     " Reading Ready Scan ScanText Stamp Status UNITS Weight",
