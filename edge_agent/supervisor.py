@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar, cast
 from edge_agent.containment import contained
 from edge_agent.logs import bounded
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.driver import Context, DriverSpec, Kind, Options, SerialSettings
+from edge_agent.sdk.driver import SLEEPS, Context, DriverSpec, Kind, Options, SerialSettings
 from edge_agent.sdk.errors import DeviceError, EdgeError, LinkError, ProtocolError
 from edge_agent.sdk.ports import ByteLink, Driver, ScaleDriver
 from edge_agent.sdk.values import PrinterState, Scan, Stamp, Weight
@@ -31,6 +31,8 @@ RETRY_FIRST_S = 0.5
 RETRY_CAP_S = 2.0  # a port that is back must be ready again within 3 s, and a look at an absent port is cheap
 RETRY_WRONG_DEVICE_S = 10.0  # something else answers on this port: ask rarely
 STABLE_S = 10.0  # a device that was ready for this long starts its back-off anew
+GONE = frozenset({"link.lost", "link.absent"})
+ASLEEP = "it may have switched itself off: press its power key, or plug it in"
 UNHEARD = "listening, nothing read yet"
 ANNOUNCE_GAP_S = 5.0  # a loose plug must not fill the ledger: changes closer together are told once
 CODE_BYTES = 64  # the longest of our own codes has 24; a driver may come from anybody
@@ -214,12 +216,13 @@ class Supervised:
             log.warning("%s: %s", self.configured.id, error)
 
     def _lost(self, error: EdgeError) -> None:
-        was_ready = self.is_ready
+        asleep = error.code in GONE and SLEEPS in self.configured.spec.capabilities
         status = DeviceStatus.ABSENT if isinstance(error, LinkError) else DeviceStatus.FAULTY
-        if was_ready:
-            log.warning("%s lost: %s", self.configured.id, error)
+        if self.is_ready:
+            log.log(logging.INFO if asleep else logging.WARNING, "%s lost: %s", self.configured.id, error)
             self._outlet.disturbed(self.configured.id)
-        self._become(status, bounded(error.code, CODE_BYTES), bounded(error.hint, HINT_BYTES))
+        hint = ASLEEP if asleep else error.hint
+        self._become(status, bounded(error.code, CODE_BYTES), bounded(hint, HINT_BYTES))
 
     def _become(self, status: DeviceStatus, reason: str, hint: str) -> None:
         self._status, self._reason, self._hint = status, reason, hint

@@ -16,10 +16,13 @@ HEARD_BYTES = 4096  # of what a host wrote to the scanner, for the person who lo
 ENDINGS = b"\r\n\t\x03"  # what scanners are set to send after the data
 
 
+Encode = Callable[[str], bytes]
+
+
 class ScannerSim:
     """One scanner on one endpoint; `encode` is its protocol's device half."""
 
-    def __init__(self, encode: Callable[[str], bytes], endpoint: Endpoint, clock: Clock) -> None:
+    def __init__(self, encode: Encode, endpoint: Endpoint, clock: Clock) -> None:
         self.endpoint = endpoint
         self.heard = b""
         self._encode = encode

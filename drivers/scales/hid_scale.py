@@ -10,6 +10,8 @@ reports, one for each read and one for each write:
 The unit key of the scale changes the unit at any time. A weight below zero has no sign: status 5 is all that
 tells it. What a vendor sends in reports of his own is no weight.
 
+A Dymo switches itself off after three minutes and is unplugged by that; nothing can keep it awake.
+
 Faults survived: reports of other kinds, empty and short ones, the old report that such scales hand out first.
 """
 
@@ -21,7 +23,17 @@ from decimal import Decimal
 from drivers.scales.polling import Exchange, Goal
 from drivers.scales.streaming import StreamedProtocol, StreamedScale
 from drivers.scales.text_lines import torn
-from edge_agent.sdk.driver import Ask, Context, DriverSpec, Indication, Kind, Option, Options, Request
+from edge_agent.sdk.driver import (
+    SLEEPS,
+    Ask,
+    Context,
+    DriverSpec,
+    Indication,
+    Kind,
+    Option,
+    Options,
+    Request,
+)
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.values import Reading, Status
 
@@ -206,5 +218,5 @@ SPEC = DriverSpec(
         "github node-hid/node-hid issue 286 (Stamps.com and Fairbanks scales of 70 lb)",
         "antradar.com, Dymo USB scale interface; github erjiang/usbscale",
     ),
-    capabilities=frozenset({"zero"}),
+    capabilities=frozenset({"zero", SLEEPS}),
 )

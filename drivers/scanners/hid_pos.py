@@ -1,6 +1,6 @@
 """Scanners of the USB HID point-of-sale class (usage page 0x8C): exact bytes, no keyboard layout.
 
-Owns: both ends of the scanned-data report. Must not know: USB, ports, what a barcode means.
+Owns: both ends of the scanned-data report, and the driver. Must not know: USB, ports, what a barcode means.
 Documents: USB HID Point of Sale Usage Tables 1.02, section 3 (usages 0x12, 0xFB to 0xFF); layout as in the
 Newland FM420 integration guide, page 47. Each read is one report of 64 bytes:
 
@@ -15,8 +15,9 @@ that does not end (dropped at 4,096 bytes), the end of a barcode whose beginning
 from __future__ import annotations
 
 from drivers.scanners.content import CONTENT_OPTIONS, ERROR_BYTES, Content
-from drivers.scanners.reports import ReportFramer
-from edge_agent.sdk.driver import DriverSpec, Kind, Options
+from drivers.scanners.listening import Listening
+from drivers.scanners.reports import ReportFramer, torn_scan
+from edge_agent.sdk.driver import Context, DriverSpec, Kind, Options
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.framing import SCAN_LINE_LIMIT
 from edge_agent.sdk.values import ScanText
@@ -26,6 +27,7 @@ SCANNED_DATA = 0x02
 DATA_AT, DATA_BYTES = 2, 56
 SYMBOLOGY_AT, FLAGS_AT = 62, 63
 CONTINUED = 0x01
+TORN_SILENCE_S = 2.0  # the reports of one barcode follow each other within milliseconds
 DEFAULT_AIM = "]C0"  # Code 128: what the device half says where the test does not care
 
 
@@ -39,8 +41,13 @@ class HidPosDecoder:
 
     @property
     def held(self) -> int:
-        """How many bytes of an unfinished barcode wait."""
-        return len(self._held)
+        """More than 0 while a barcode waits for its last report, or a piece of a report for the rest."""
+        return self._framer.held + self._begun
+
+    @property
+    def silence_s(self) -> float:
+        """After this long nothing more of a barcode comes."""
+        return TORN_SILENCE_S
 
     def reset(self) -> None:
         self._framer.reset()
@@ -106,6 +113,14 @@ class HidPosDecoder:
         return None
 
 
+# The driver
+
+
+def build(context: Context) -> Listening:
+    """Listens to one scanner."""
+    return Listening(context, HidPosDecoder(context.options), torn=torn_scan)
+
+
 # The scanner's own side
 
 
@@ -132,12 +147,12 @@ SPEC = DriverSpec(
     kind=Kind.SCANNER,
     title="Barcode scanner of the USB HID point-of-sale class (HID-POS mode of most makes)",
     decoder=HidPosDecoder,
-    transports=frozenset({"hidraw"}),
+    build=build,
+    transports=frozenset({"hidraw", "usb"}),
     options=CONTENT_OPTIONS,
     sources=(
         "USB HID Point of Sale Usage Tables 1.02, section 3 (usage page 0x8C)",
         "Newland FM420 integration guide, page 47 (report 02)",
     ),
-    capabilities=frozenset({"decode_only"}),
     extra={"device": "drivers.scanners.hid_pos:HidPosDevice"},
 )

@@ -8,6 +8,7 @@ Faults survived: a report cut short (reported when a whole one or a silence foll
 from __future__ import annotations
 
 from edge_agent.sdk.errors import ProtocolError
+from edge_agent.sdk.values import ScanText
 
 
 class ReportFramer:
@@ -16,6 +17,11 @@ class ReportFramer:
     def __init__(self, size: int) -> None:
         self._size = size
         self.reset()
+
+    @property
+    def held(self) -> int:
+        """How many bytes of an unfinished report wait."""
+        return len(self._held)
 
     def reset(self) -> None:
         self._held = b""
@@ -32,3 +38,8 @@ class ReportFramer:
         """Silence: what is held was cut short."""
         held, self._held = self._held, b""
         return [ProtocolError("frame.torn", f"no report of {self._size} bytes", held)] if held else []
+
+
+def torn_scan(scan: ScanText) -> ProtocolError:
+    """A barcode that only the hang-up ended."""
+    return ProtocolError("frame.torn", "a barcode that only the unplugging ended", scan.raw)

@@ -1,6 +1,6 @@
 """Symbol and Zebra scanners in the mode "simple COM port emulation" (05e0:0600), which is no serial port.
 
-Owns: both ends of the 64-byte packet. Must not know: USB, ports, what a barcode means.
+Owns: both ends of the 64-byte packet, and the driver. Must not know: USB, ports, what a barcode means.
 Described at fragmentationneeded.net (2016/10) and linux22.com (archives/106927); no public manual. Each read
 is one packet:
 
@@ -15,14 +15,16 @@ Faults survived: packets cut short, lengths that do not fit, padding that is non
 from __future__ import annotations
 
 from drivers.scanners.content import CONTENT_OPTIONS, Content
-from drivers.scanners.reports import ReportFramer
-from edge_agent.sdk.driver import DriverSpec, Kind, Options
+from drivers.scanners.listening import Listening
+from drivers.scanners.reports import ReportFramer, torn_scan
+from edge_agent.sdk.driver import Context, DriverSpec, Kind, Options
 from edge_agent.sdk.errors import CommandError, ProtocolError
 from edge_agent.sdk.values import ScanText
 
 PACKET_BYTES = 64
 MOST_DATA = PACKET_BYTES - 1
 ENDS = ((b"\r\n", "crlf"), (b"\r", "cr"), (b"\n", "lf"))
+TORN_SILENCE_S = 2.0  # a packet comes in one read: what is cut off here came over a network, or not at all
 DEFAULT_AIM = "]C0"  # Code 128: what the device half says where the test does not care
 
 
@@ -32,6 +34,16 @@ class SymbolHid64Decoder:
     def __init__(self, options: Options) -> None:
         self._content = Content(options)
         self._framer = ReportFramer(PACKET_BYTES)
+
+    @property
+    def held(self) -> int:
+        """How many bytes of an unfinished packet wait."""
+        return self._framer.held
+
+    @property
+    def silence_s(self) -> float:
+        """After this long nothing more of a packet comes."""
+        return TORN_SILENCE_S
 
     def reset(self) -> None:
         self._framer.reset()
@@ -51,6 +63,14 @@ class SymbolHid64Decoder:
             if sent.endswith(ending):
                 return self._content.read(sent.removesuffix(ending), packet, name)
         return self._content.read(sent, packet)
+
+
+# The driver
+
+
+def build(context: Context) -> Listening:
+    """Listens to one scanner."""
+    return Listening(context, SymbolHid64Decoder(context.options), torn=torn_scan)
 
 
 # The scanner's own side
@@ -75,12 +95,12 @@ SPEC = DriverSpec(
     kind=Kind.SCANNER,
     title="Symbol and Zebra scanners in 'simple COM port emulation' (05e0:0600)",
     decoder=SymbolHid64Decoder,
-    transports=frozenset({"hidraw"}),
+    build=build,
+    transports=frozenset({"hidraw", "usb"}),
     options=CONTENT_OPTIONS,
     sources=(
         "fragmentationneeded.net/2016/10 (Symbol LS2208, packets of 64 bytes)",
         "linux22.com/archives/106927 (the same layout)",
     ),
-    capabilities=frozenset({"decode_only"}),
     extra={"device": "drivers.scanners.symbol_hid64:SymbolHid64Device"},
 )

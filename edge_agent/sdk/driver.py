@@ -20,6 +20,7 @@ from edge_agent.sdk.values import Reading
 OptionValue = str | int | bool | Decimal
 
 HARMLESS_PROBE = "harmless_probe"  # a capability: see DriverSpec.probe
+SLEEPS = "sleeps"  # a capability: the device switches itself off, which is no fault
 
 
 class Kind(StrEnum):

@@ -25,6 +25,7 @@ from simulators.control import Control, Simulated
 from simulators.control_socket import ControlSocket
 from simulators.endpoints import PtyEndpoint, TcpEndpoint
 from simulators.faults import parse_faults
+from simulators.report_socket import ReportSocketEndpoint
 from simulators.wire import Wire
 
 HIGHEST_PORT = 65_535
@@ -33,6 +34,7 @@ HIGHEST_PORT = 65_535
 def add_port_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--pty", type=Path, metavar="PATH", help="a serial port under this name")
+    where.add_argument("--hidraw", type=Path, metavar="PATH", help="a HID device under this name")
     where.add_argument("--tcp", metavar="HOST:PORT", help="a network port, 0 for any free one")
     parser.add_argument("--unpaced", action="store_true", help="send faster than a serial line could")
     parser.add_argument("--fault", default="clean", metavar="WORDS", help='for example "noise 0.1 delayed 2"')
@@ -44,12 +46,18 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="repeats its chances (default 0)")
 
 
-def wire_of(args: argparse.Namespace, line: SerialSettings) -> Wire:
-    """The endpoint that was asked for, behind its fault wire. Raises ConfigError, CommandError."""
+def wire_of(args: argparse.Namespace, line: SerialSettings, report_bytes: int = 0) -> Wire:
+    """The endpoint that was asked for, behind its fault wire. Raises ConfigError, CommandError.
+
+    `report_bytes` is the size of a HID device's reports, 0 where each write is one.
+    """
     faults = parse_faults(args.fault.split(), random.Random(args.seed))
     pace = None if args.unpaced else line
     if args.pty is not None:
         return Wire(PtyEndpoint(args.pty.absolute().parent, args.pty.name, line=pace), *faults)
+    if args.hidraw is not None:
+        path = args.hidraw.absolute()
+        return Wire(ReportSocketEndpoint(path.parent, path.name, report_bytes=report_bytes), *faults)
     host, _, port = args.tcp.rpartition(":")
     if not host or not port.isdecimal() or int(port) > HIGHEST_PORT:
         raise ConfigError("sim.tcp", f"expected HOST:PORT with a port up to {HIGHEST_PORT}, not {args.tcp!r}")

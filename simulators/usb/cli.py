@@ -15,10 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from drivers.scales.hid_scale import SPEC as HID_SCALE
 from drivers.scanners.line import SPEC as SCANNER
 from drivers.scanners.line import LineScannerDevice
+from drivers.scanners.symbol_hid64 import SPEC as SYMBOL
+from drivers.scanners.symbol_hid64 import SymbolHid64Device
 from edge_agent.sdk.clock import SystemClock
-from edge_agent.sdk.driver import DriverSpec, Kind, Options
+from edge_agent.sdk.driver import Kind, Options
 from edge_agent.sdk.errors import CommandError
 from simulators.control import Control, Simulated
 from simulators.endpoints import Endpoint
@@ -29,7 +32,7 @@ from simulators.programs.scale import add_scale_arguments, physics_of, with_unit
 from simulators.programs.specs import find_spec
 from simulators.scale import ScaleSim
 from simulators.scanner import ScannerSim
-from simulators.usb import cdc_acm, ftdi, hid_pos, hid_scale, printer, reports, wedge
+from simulators.usb import cdc_acm, ftdi, hid_pos, hid_scale, printer, reports, symbol_hid, wedge
 from simulators.usb.bus import Plug
 from simulators.usb.descriptors import Identity, Spoiled
 from simulators.usb.device import Function, UsbDevice
@@ -37,13 +40,6 @@ from simulators.usb.pipe import StreamFunction, UsbEndpoint
 from simulators.usb.serial_line import SerialLine
 from simulators.wire import Wire
 
-HID_SCALE = DriverSpec(
-    "hid_scale",
-    Kind.SCALE,
-    "USB HID point-of-sale scale",
-    decoder=reports.NotRead,
-    device_half=reports.HidScaleHalf,
-)
 MOST_DEVICES = 8  # the ports of the virtual hub
 
 
@@ -172,6 +168,13 @@ def _hid_pos(args: argparse.Namespace, port: int | None) -> Made:
     return _reading(reports.pos_scanner(function, plug), ""), plug.device
 
 
+def _symbol(args: argparse.Namespace, port: int | None) -> Made:
+    function = symbol_hid.SymbolHid()
+    plug = _plug(args, function, symbol_hid.SCANNER, port)
+    encode = SymbolHid64Device(Options(SYMBOL.options)).encode
+    return ScannerSim(encode, reports.symbol_scanner(function, plug), SystemClock()), plug.device
+
+
 def _reading(endpoint: Endpoint, ending: str) -> ScannerSim:
     return ScannerSim(lambda text: (text + ending).encode(), endpoint, SystemClock())
 
@@ -188,6 +191,7 @@ KINDS: Mapping[str, Callable[..., Made]] = {
     "cdc-scanner": _line_scanner(cdc_acm.CdcAcm, cdc_acm.SCANNER),
     "wedge": _wedge,
     "hid-pos": _hid_pos,
+    "symbol-hid": _symbol,
     "ftdi-scale": _line_scale(ftdi.Ftdi, ftdi.ADAPTER),
     "cdc-scale": _line_scale(cdc_acm.CdcAcm, cdc_acm.SCALE),
     "hid-scale": _hid_scale,

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from edge_agent.sdk.driver import Ask, Indication, Options, Request
-from edge_agent.sdk.errors import ProtocolError
 from simulators.usb.bus import Plug
 from simulators.usb.hid import HidFunction
 from simulators.usb.hid_pos import HidPos
-from simulators.usb.hid_scale import CONTROL, HidScale, report
+from simulators.usb.hid_scale import HidScale
+from simulators.usb.symbol_hid import SymbolHid
 from simulators.usb.wedge import Wedge
 
 WAITING_REPORTS = 64  # set by the host and not read yet; more is a host that has gone wrong
@@ -76,41 +75,11 @@ def pos_scanner(scanner: HidPos, plug: Plug) -> ReportEndpoint:
     return ReportEndpoint(scanner, plug, scanner.scan, "hidraw:/dev/edge-agent/hidraw-{path}:1.0")
 
 
+def symbol_scanner(scanner: SymbolHid, plug: Plug) -> ReportEndpoint:
+    """Each write is one packet, or several."""
+    return ReportEndpoint(scanner, plug, scanner.send, "hidraw:/dev/edge-agent/hidraw-{path}:1.0")
+
+
 def pos_scale(scale: HidScale, plug: Plug) -> ReportEndpoint:
     """Each write is one weight report."""
     return ReportEndpoint(scale, plug, scale.show_report, "hidraw:/dev/edge-agent/hidraw-{path}:1.0")
-
-
-class NotRead:
-    """The host's half, where there is none: the kernel's HID layer reads these reports, not we."""
-
-    def __init__(self, _options: Options) -> None:
-        pass
-
-    def feed(self, data: bytes) -> list[ProtocolError]:
-        return [ProtocolError("sim.not_read", "only the device's half is simulated", data)]
-
-    def flush(self) -> list[ProtocolError]:
-        return []
-
-    def reset(self) -> None:
-        """Nothing is held."""
-
-
-class HidScaleHalf:
-    """The scale's side of the report protocol: zeroed by report 2, weights in report 3, pushed unasked."""
-
-    def __init__(self, _options: Options) -> None:
-        pass
-
-    def feed(self, data: bytes) -> list[Request | ProtocolError]:
-        if len(data) < 2 or data[0] != CONTROL:
-            return [ProtocolError("hid.report", "no control report", data)]
-        return [Request(Ask.ZERO, raw=data)] if data[1] & 2 else []
-
-    def reply(self, request: Request, now: Indication, *, done: bool = True) -> bytes:  # noqa: ARG002
-        """Nothing: what a request did is seen in the next weight report."""
-        return b""
-
-    def broadcast(self, now: Indication) -> bytes:
-        return report(now)

@@ -20,7 +20,7 @@ NAMES = {
     "checksums": "even_parity gs1_check_digit s10_check_digit seven_bit_complement xor_of",
     "clock": "Clock ManualClock ResultT SETTLE_ROUNDS SystemClock within",
     "driver": "Ask Context DriverSpec HARMLESS_PROBE Indication Kind Option OptionValue Options Request"
-    " ScaleDeviceHalf SerialSettings show",
+    " SLEEPS ScaleDeviceHalf SerialSettings show",
     "errors": "CommandError ConfigError DeviceError EdgeError HEX_SHOWN_BYTES LinkError ProtocolError",
     "framing": "LineFramer SCALE_LINE_LIMIT SCAN_LINE_LIMIT SilenceFramer StartEndFramer",
     "ieee1284": "BEGINNING COMMANDS_LIMIT DeviceId ID_LIMIT KEYS_LIMIT LENGTH_BYTES SPELLINGS VALUE_LIMIT"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from dataclasses import replace
 
 import pytest
 
-from edge_agent.sdk.driver import Context, Kind
+from edge_agent.sdk.driver import SLEEPS, Context, Kind
 from edge_agent.sdk.errors import DeviceError, EdgeError, LinkError, ProtocolError
 from edge_agent.supervisor import (
     ANNOUNCE_GAP_S,
+    ASLEEP,
     RETRY_CAP_S,
     RETRY_FIRST_S,
     RETRY_WRONG_DEVICE_S,
@@ -301,3 +303,23 @@ async def test_a_loss_is_logged_once_as_warning_and_its_end_once_as_info(
         bench.ports.refusals = []
         await bench.clock.advance(RETRY_CAP_S)
     assert [r.levelname for r in caplog.records] == ["INFO", "WARNING", "INFO"]
+
+
+async def test_a_scale_that_switches_itself_off_is_no_fault_and_says_how_to_wake_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.device.configured = replace(
+        bench.device.configured,
+        spec=replace(bench.device.configured.spec, capabilities=frozenset({SLEEPS})),
+    )
+    with caplog.at_level(logging.INFO):
+        async with bench.running():
+            bench.ports.refusals = [absent() for _ in range(3)]
+            bench.ports.link.hang_up()
+            await turns()
+            view = bench.device.view()
+            assert (view.status, view.hint) == (DeviceStatus.ABSENT, ASLEEP)
+            await bench.clock.advance(60)
+            assert bench.device.is_ready
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -13,9 +13,10 @@ import pytest
 import usb.core
 import usb.util
 
+from drivers.scales.hid_scale import SPEC, HidScaleDeviceHalf
 from edge_agent.sdk.driver import Ask, Indication, Options
 from simulators.usb import hid_pos, hid_scale
-from simulators.usb.reports import HidScaleHalf, pos_scale
+from simulators.usb.reports import pos_scale
 from tests.vm.bench import Bench, Simulated, bench
 from tests.vm.inside import EVENTUALLY_S, eventually, in_guest
 
@@ -74,9 +75,8 @@ def test_a_scale_is_zeroed_by_its_control_report() -> None:
         endpoint = pos_scale(one.function, one.plug)
         with hidraw(one) as node:
             os.write(node, bytes((2, 2)))
-        assert [request.ask for request in HidScaleHalf(Options(())).feed(devices.do(endpoint.read()))] == [
-            Ask.ZERO
-        ]
+        half = HidScaleDeviceHalf(Options(SPEC.options))
+        assert [request.ask for request in half.feed(devices.do(endpoint.read()))] == [Ask.ZERO]
 
 
 @in_guest

@@ -163,7 +163,7 @@ def test_a_printer_keeps_its_labels_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["scale"], "one of the arguments --pty --tcp is required"),
+        (["scale"], "one of the arguments --pty --hidraw --tcp is required"),
         (
             ["scale", "--pty", "{}/s", "--protocol", "smoke"],
             "unknown protocol 'smoke'",
