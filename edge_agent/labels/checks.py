@@ -81,10 +81,11 @@ def _lettering(element: keys.Lettering) -> Iterator[tuple[str, str]]:
 
 
 def _conditions(template: Template, placed: Placed) -> Iterator[tuple[str, str]]:
+    lists = {repeat.path for repeat in template.repeats}
     for paths, key in ((placed.when, "when"), (placed.unless, "unless")):
         for path in sorted(paths):
-            if path.rpartition(".")[2].isdecimal():
-                continue  # the presence of a list's entry, written by `each`
+            if path in lists or path.rpartition(".")[2].isdecimal():
+                continue  # whether a list has entries, or (written by `each`) this one
             try:
                 check_path(path, template.fields)
             except ValueError as problem:

@@ -214,7 +214,10 @@ ENTRY_TYPES: dict[str, type[Element]] = {
 
 
 class Label(_Keys):
-    """The paper: its size, the edge that stays free, and whether reprints must be marked (kind label)."""
+    """The paper: its size, the edge that stays free, and whether reprints must be marked (kind label).
+
+    On endless paper `trim` ends the page a margin below the last element drawn: a short list, a short piece.
+    """
 
     version: Literal[1] = Field(alias="schema")
     kind: Literal["label", "slip"]
@@ -224,6 +227,7 @@ class Label(_Keys):
         Annotated[Decimal, BeforeValidator(_exact), _number(10, MAX_HEIGHT_MM)],
     ]
     margin_mm: Mm = Decimal(0)
+    trim: Flag = False
 
 
 OneSample = Annotated[str, Strict()] | Annotated[int, Strict()]

@@ -53,7 +53,7 @@ class FieldError(ValueError):
 
 
 class Record:
-    """One label's data, read by declared field. A blank text counts as absent, a zero does not."""
+    """One label's data, read by declared field. A blank text and an empty list are absent, a zero is not."""
 
     def __init__(self, fields: Mapping[str, Field], data: Mapping[str, object]) -> None:
         self._fields = fields
@@ -61,6 +61,8 @@ class Record:
 
     def has(self, path: str) -> bool:
         value = self._at(path)
+        if isinstance(value, list | tuple):
+            return bool(value)
         return value is not None and not (isinstance(value, str) and is_blank(value))
 
     def fact(self, path: str) -> Fact:

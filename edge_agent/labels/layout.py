@@ -71,7 +71,7 @@ def render(
     drawing.check_lists()
     for placed in template.placed:
         drawing.draw(placed)
-    return drawing.canvas.page()
+    return drawing.page()
 
 
 class _Drawing:
@@ -82,9 +82,14 @@ class _Drawing:
         self._record = record
         self._fonts = fonts
         self._reprint = reprint
+        self._lowest = Decimal(0)
         self._dots_per_mm = Decimal(DOTS_PER_MM) if dpi == DPI else Decimal(dpi) / _MM_IN_INCH
         width, height = template.label.size_mm
         self.canvas = Canvas(self._dots(width), self._dots(height))
+
+    def page(self) -> Page:
+        label = self._template.label
+        return self.canvas.page(self._dots(self._lowest + label.margin_mm) if label.trim else None)
 
     def check_lists(self) -> None:
         """Refuse a list with more entries than the label has room for; raises CommandError."""
@@ -104,6 +109,7 @@ class _Drawing:
         if not self._is_shown(placed):
             return
         name = placed.element.id
+        self._lowest = max(self._lowest, placed.bounds().bottom)
         try:
             self._drawn(placed)
         except FieldError as problem:

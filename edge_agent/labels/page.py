@@ -130,8 +130,10 @@ class Canvas:
             dots = slice(top * stride + column, (top + height) * stride, stride)
             self._rows[dots] = self._rows[dots].translate(_blackened(ink[column]))
 
-    def page(self) -> Page:
-        return Page(self.width, self.height, bytes(self._rows))
+    def page(self, rows: int | None = None) -> Page:
+        """What is drawn, or its first so many rows."""
+        height = self.height if rows is None else max(1, min(rows, self.height))
+        return Page(self.width, height, bytes(self._rows[: height * self.pitch // 8]))
 
 
 def to_png(page: Page) -> bytes:

@@ -77,7 +77,7 @@ def _of_entry(group: keys.Group, number: int) -> keys.Group:
     across, down = group.step
     moved = (left + across * (number - 1), top + down * (number - 1))
     inner = [_renamed(element, name, number) for element in group.element]
-    when = (f"{name}.{number}", *_conditions(group.when, name, number))
+    when = (name, f"{name}.{number}", *_conditions(group.when, name, number))
     unless = _conditions(group.unless, name, number)
     changes = {"each": None, "at": moved, "element": inner, "when": when, "unless": unless}
     return group.model_copy(update={**changes, "id": f"{group.id}-{number}"})

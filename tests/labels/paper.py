@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 import numpy as np
 import zxingcpp
 
+from edge_agent.labels import elements as keys
+from edge_agent.labels.fields import Record
 from edge_agent.labels.page import Bitmap
 from edge_agent.labels.template import Template, parse_template
 from edge_agent.sdk.values import Page
+
+READER_NAMES = {"code128": "Code128", "gs1_128": "Code128", "qr": "QRCode", "datamatrix": "DataMatrix"}
+EDGE = 40  # dots of paper round the label: a reader sees more than the label
 
 HEAD = """
 [label]
@@ -75,3 +83,23 @@ def page_of(rows: list[str]) -> Page:
         for row in rows
     )
     return Page(len(rows[0]), len(rows), data)
+
+
+def expected(template: Template, data: Mapping[str, object]) -> Counter[tuple[str, str]]:
+    """Every code that this label must show: its kind and its text."""
+    record = Record(template.fields, data)
+    shown = Counter[tuple[str, str]]()
+    for placed in template.placed:
+        element = placed.element
+        if not isinstance(element, keys.Coded):
+            continue
+        if all(map(record.has, placed.when)) and not any(map(record.has, placed.unless)):
+            shown[READER_NAMES[element.type], element.value.filled(record)] += 1
+    return shown
+
+
+def read(page: Page, quarter_turns: int = 0) -> Counter[tuple[str, str]]:
+    """Every code that a reader finds on the paper, turned so many times."""
+    paper = np.pad(np.rot90(pixels(page), quarter_turns), EDGE, constant_values=255)
+    found = zxingcpp.read_barcodes(paper, text_mode=zxingcpp.TextMode.HRI)
+    return Counter((code.format.name, code.text) for code in found)

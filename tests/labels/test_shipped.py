@@ -9,89 +9,68 @@ import numpy as np
 import pytest
 
 from edge_agent.labels import elements as keys
+from edge_agent.labels.characters import is_ascii_letter, is_bangla
 from edge_agent.labels.layout import render
 from edge_agent.labels.page import black_ratio
 from edge_agent.labels.shaping import Fonts
 from edge_agent.labels.template import Template, find_template, sample_data, shipped_names
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
-from tests.labels.paper import codes, ink_bounds, pixels
+from tests.labels.paper import expected, ink_bounds, pixels, read
+from tools.label_samples import BANGLA_RECIPIENT, PARCEL, SAMPLES, Data
 
-Data = dict[str, dict[str, object]]
-
-BARE: Data = {
-    "item": {"number": "RR123456785BD", "qr": "https://bdpost.gov.bd/track/RR123456785BD"},
-    "weight": {"text": "1.234", "unit": "kg"},
-    "booth": {"id": "dhk-gpo-01", "name": "Dhaka GPO Booth 1", "name_bn": "ঢাকা জিপিও বুথ ১"},
-    "time": {"local": "2026-11-23 21:15"},
-}
-RECIPIENT: dict[str, object] = {
-    "name": "মোঃ আব্দুর রহিম",
-    "address": "বাসা ১২/A, রোড ৫, ব্লক-সি, মিরপুর-১০, ঢাকা",
-    "postcode": "1216",
-    "phone": "01911-123456",
-}
-SENDER: dict[str, object] = {
-    "name": "ক্ষুদ্র উদ্যোক্তা শপ",
-    "address": "College Road, Sreemangal, Moulvibazar",
-    "postcode": "3210",
-    "phone": "01712-345678",
-}
-LONG: Data = {
-    "item": {"number": "RR123456785BD", "qr": "https://bdpost.gov.bd/track/RR123456785BD?b=dhk-gpo-01"},
-    "service": {"name": "REGISTERED / রেজিস্টার্ড"},
-    "weight": {"text": "123.4567", "unit": "kg"},
-    "booth": {
-        "id": "ctg-agrabad-commercial-area-12",
-        "name": "Chattogram Agrabad Commercial Area Post Office Booth 12",
-        "name_bn": "চট্টগ্রাম আগ্রাবাদ বাণিজ্যিক এলাকা ডাকঘর বুথ ১২",
-    },
-    "time": {"local": "2026-11-23 21:15"},
-    "cod": {"poisha": 1_234_567_890},
-    "recipient": {
-        "name": "ব্রাহ্মণবাড়িয়া ক্ষুদ্র উদ্যোক্তা উন্নয়ন সমবায় সমিতি লিমিটেড (Brahmanbaria Co-operative Ltd.)",
-        "address": "হোল্ডিং নং ২৩৪/ক-৫, তৃতীয় তলা, বীর মুক্তিযোদ্ধা শহীদ ক্যাপ্টেন মনসুর আলী সরণি, "
-        "উত্তর মৌড়াইল, ব্রাহ্মণবাড়িয়া সদর, ব্রাহ্মণবাড়িয়া-৩৪০০, চট্টগ্রাম বিভাগ, বাংলাদেশ",
-        "postcode": "3400",
-        "phone": "+880 1911-123456, 01712-345678",
-    },
-    "sender": {
-        "name": "Messrs. Rahman & Sons Handicrafts, Jamdani and Muslin Export Import (Private) Limited",
-        "address": "Plot 17/B, Tarabo Industrial Area, Rupganj Upazila, Narayanganj, Dhaka 1460, Bangladesh",
-        "postcode": "1460",
-        "phone": "01712-345678",
-    },
-}
-VARIANTS: dict[str, Data] = {
-    "bare": BARE,
-    "addressed": {**BARE, "recipient": RECIPIENT, "sender": SENDER},
-    "cod": {**BARE, "recipient": RECIPIENT, "sender": SENDER, "cod": {"poisha": 125_000}},
-    "cod-by-hand": {**BARE, "cod": {"poisha": 50}},
-    "name-only": {**BARE, "recipient": {"name": "Rahim"}, "sender": {"name": "Karim"}},
-    "long": LONG,
-    "courier": {**BARE, "item": {"number": "EC-2026-11-000123456789", "qr": "EC-2026-11-000123456789"}},
-}
+BARE = PARCEL["by-hand"]
+PARCELS = ("parcel-80", "parcel-100x100", "parcel-100x150")
+VARIANTS = [(name, variant) for name, variants in SAMPLES.items() for variant in variants]
 
 
-@pytest.fixture(params=shipped_names(), scope="module")
+@pytest.fixture(params=PARCELS, scope="module")
 def template(request: pytest.FixtureRequest) -> Template:
     return find_template(request.param)
 
 
-@pytest.mark.parametrize("dpi", [203, 300])
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("reprint", [0, 2])
-def test_every_code_reads(template: Template, fonts: Fonts, dpi: int, variant: str, reprint: int) -> None:
-    data = VARIANTS[variant]
-    page = render(template, data, fonts=fonts, dpi=dpi, reprint=reprint)
-    assert codes(page) == {"Code128": data["item"]["number"], "QRCode": data["item"]["qr"]}
-    assert 0.02 < black_ratio(page) < 0.35
+@pytest.fixture(params=shipped_names(), scope="module")
+def shipped(request: pytest.FixtureRequest) -> Template:
+    return find_template(request.param)
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_what_an_honest_booth_sends_prints(name: str, variant: str, fonts: Fonts) -> None:
+    """At both resolutions, marked with the longest reprint; not empty, not black, with a white margin."""
+    template = find_template(name)
+    for dpi in (203, 300):
+        page = render(template, SAMPLES[name][variant], fonts=fonts, dpi=dpi, reprint=999)
+        assert 0.02 < black_ratio(page) < 0.35
+        left, top, right, bottom = ink_bounds(page) or (0, 0, 0, 0)
+        edge = int(float(template.label.margin_mm) * dpi / 25.4)
+        assert min(left, top, page.width - right, page.height - bottom) >= edge
 
 
 @pytest.mark.parametrize("dpi", [203, 300])
-def test_the_samples_of_the_template_print(template: Template, fonts: Fonts, dpi: int) -> None:
-    page = render(template, sample_data(template), fonts=fonts, dpi=dpi, reprint=999)
-    assert codes(page)["Code128"] == "RR123456785BD"
+def test_every_code_reads(shipped: Template, fonts: Fonts, dpi: int) -> None:
+    """With the template's own samples; `tests/labels/test_raster.py` reads them from printers' paper."""
+    data = sample_data(shipped)
+    assert read(render(shipped, data, fonts=fonts, dpi=dpi, reprint=999)) == expected(shipped, data)
+
+
+def test_every_field_is_shown_and_described(shipped: Template) -> None:
+    """A field that no element shows or asks for would be documented for nothing."""
+    used = {path for placed in shipped.placed for path in placed.when | placed.unless}
+    for placed in shipped.placed:
+        value = getattr(placed.element, "value", None)
+        used |= {part.path for part in value.fields()} if value is not None else set()
+    assert set(shipped.fields) - used == set()
+
+
+def test_every_label_can_be_marked_as_a_reprint(shipped: Template) -> None:
+    assert any(isinstance(placed.element, keys.Reprint) for placed in shipped.placed)
+
+
+@pytest.mark.parametrize("script", ["bn", "en"])
+def test_every_label_speaks_both_languages(shipped: Template, script: str) -> None:
+    texts = [placed.element.value for placed in shipped.placed if isinstance(placed.element, keys.Text)]
+    words = " ".join(part for text in texts for part in text.parts if isinstance(part, str))
+    assert any(is_bangla(char) if script == "bn" else is_ascii_letter(char) for char in words)
 
 
 def test_an_item_number_has_bars_of_three_dots_at_least(template: Template, fonts: Fonts) -> None:
@@ -105,19 +84,10 @@ def test_an_item_number_has_bars_of_three_dots_at_least(template: Template, font
     assert np.diff(edges).min() >= 3
 
 
-@pytest.mark.parametrize("dpi", [203, 300])
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_margin_stays_white(template: Template, fonts: Fonts, dpi: int, variant: str) -> None:
-    page = render(template, VARIANTS[variant], fonts=fonts, dpi=dpi, reprint=1)
-    inked = ink_bounds(page)
-    edge = int(float(template.label.margin_mm) * dpi / 25.4)
-    assert inked is not None
-    assert min(inked[0], inked[1], page.width - inked[2], page.height - inked[3]) >= edge
-
-
-def test_a_reprint_differs_from_the_original_only_by_its_mark(template: Template, fonts: Fonts) -> None:
-    original, reprint = (render(template, BARE, fonts=fonts, reprint=number) for number in (0, 1))
-    mark = next(placed.bounds() for placed in template.placed if isinstance(placed.element, keys.Reprint))
+def test_a_reprint_differs_from_the_original_only_by_its_mark(shipped: Template, fonts: Fonts) -> None:
+    data = next(iter(SAMPLES[shipped.name].values()))
+    original, reprint = (render(shipped, data, fonts=fonts, reprint=number) for number in (0, 1))
+    mark = next(placed.bounds() for placed in shipped.placed if isinstance(placed.element, keys.Reprint))
     changed = pixels(original) != pixels(reprint)
     rows = slice(int(mark.top * 8), int(mark.bottom * 8) + 1)
     columns = slice(int(mark.left * 8), int(mark.right * 8))
@@ -139,7 +109,7 @@ def test_a_label_without_what_it_needs_is_refused(template: Template, fonts: Fon
 def test_both_ways_of_typing_bangla_print_alike(template: Template, fonts: Fonts) -> None:
     def typed(form: str) -> Page:
         name = unicodedata.normalize(form, "ঢাকা গাড়ি, বড় বোন, কৌশিক, Ångström")
-        return render(template, {**BARE, "recipient": {**RECIPIENT, "name": name}}, fonts=fonts)
+        return render(template, {**BARE, "recipient": {**BANGLA_RECIPIENT, "name": name}}, fonts=fonts)
 
     assert typed("NFC") == typed("NFD")
 
@@ -184,7 +154,7 @@ def refusal_or_none(template: Template, data: Data, fonts: Fonts) -> CommandErro
 def test_a_hostile_text_is_printed_or_refused_by_name(
     template: Template, fonts: Fonts, kind: str, path: str
 ) -> None:
-    data = copy.deepcopy(VARIANTS["cod"])
+    data = copy.deepcopy(PARCEL["cod"])
     section, name = path.split(".")
     data[section][name] = HOSTILE[kind]
     refusal = refusal_or_none(template, data, fonts)
