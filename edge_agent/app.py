@@ -100,6 +100,8 @@ class App:
         if parts.uplink is not None:
             stack.push_async_callback(_goodbye, parts.uplink)
             tasks(parts.uplink.run(), "uplink")
+            if (tending := parts.make_tending()) is not None:
+                tasks(tending.run(), "certificate")
             if (metrics := parts.make_metrics()) is not None:
                 tasks(metrics.run(), "metrics")
             tasks(parts.router.run(parts.uplink.commands), "commands")

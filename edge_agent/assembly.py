@@ -27,6 +27,8 @@ from edge_agent.counter.labelling import BoothName, label_data
 from edge_agent.counter.parcel import Parcel
 from edge_agent.counter.seams import Ports
 from edge_agent.counter.settling import Settler, SettleRules
+from edge_agent.enrolment.renewal import Renewal
+from edge_agent.enrolment.tending import Tending
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.labels.printery import Printery
 from edge_agent.ledger.ledger import Entry, Ledger
@@ -154,6 +156,17 @@ class Parts:
         )
         orders[replay.TYPE] = replay.Replaying(uplink.publisher, self._clock)
         return uplink
+
+    def make_tending(self) -> Tending | None:
+        """What looks after the booth's certificate; None where there is none."""
+        tls = self._settings.uplink.tls
+        if self.uplink is None or self.credentials is None or tls is None:
+            return None
+        renewal = None
+        if tls.cert is not None and tls.key is not None:
+            paths = (tls.ca, tls.cert, tls.key)
+            renewal = Renewal(self._settings.booth.id, paths, self._clock, self.uplink.ask_certificate)
+        return Tending(self.credentials, self.uplink, renewal, self._clock)
 
     def make_metrics(self) -> Metrics | None:
         """What tells figures to the centre; None without one."""

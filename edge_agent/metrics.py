@@ -20,7 +20,7 @@ from edge_agent.uplink.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
-TEND_S = 60.0  # certificates are looked at this often; a new one is in use within a minute
+LOOK_S = 60.0  # bytes of the day and what was given up are looked at this often
 SHED_TOLD_S = 3600.0  # one event an hour at most tells what was given up: it must not fill what it spares
 BUDGET_SLOT = "uplink-budget"
 
@@ -80,8 +80,7 @@ class Metrics:
         """Until cancelled."""
         await self._restore_budget()
         while True:
-            await self._clock.sleep(min(TEND_S, self._every_s or TEND_S))
-            await self._tend_certificate()
+            await self._clock.sleep(min(LOOK_S, self._every_s or LOOK_S))
             try:
                 await self._tell_shed()
                 await self._keep_budget()
@@ -114,11 +113,6 @@ class Metrics:
         if self._every_s and due:
             self._told_s = now_s
             self._uplink.metrics(await self.figures())
-
-    async def _tend_certificate(self) -> None:
-        if self._credentials is not None and await asyncio.to_thread(self._credentials.changed):
-            log.info("the certificate files have changed; connecting anew with them")
-            self._uplink.reconnect("new certificate")
 
     async def _tell_shed(self) -> None:
         """While the centre is there, and only what has come together in an hour."""

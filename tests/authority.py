@@ -31,9 +31,11 @@ class Authority:
         )
         self.ca.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    @property
-    def key(self) -> ec.EllipticCurvePrivateKey:
-        return self._key
+    def private_key(self) -> bytes:
+        """In PEM form."""
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
 
     def issue(
         self,
@@ -59,9 +61,7 @@ class Authority:
         cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         key_path.write_bytes(
             key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
         key_path.chmod(0o600)

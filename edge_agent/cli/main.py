@@ -29,6 +29,7 @@ VERBS = {
     "scan": "edge_agent.cli.scan",
     "print": "edge_agent.cli.order",
     "devices": "edge_agent.cli.devices",
+    "enroll": "edge_agent.cli.enroll",
 }
 FOREIGN_GROUP = (
     "edge_agent.verbs"  # verbs that other packages bring (the demo: simulators are no part of the agent)

@@ -99,13 +99,19 @@ class PahoClient:
         client.on_socket_close = lambda *_: self._ears.socket_closed()
         client.on_socket_register_write = lambda *_: self._ears.wants_write()
         client.on_socket_unregister_write = _ignore
-        will = _properties(PacketTypes.WILLMESSAGE) if self._version == 5 else None
-        if will is not None:
-            will.WillDelayInterval = WILL_DELAY_S
-        client.will_set(broker.will_topic, broker.will_payload, qos=1, retain=True, properties=will)
+        if broker.will_topic:
+            self._set_will(client)
         if broker.username:
             client.username_pw_set(broker.username, broker.password or None)
         return client
+
+    def _set_will(self, client: mqtt.Client) -> None:
+        will = _properties(PacketTypes.WILLMESSAGE) if self._version == 5 else None
+        if will is not None:
+            will.WillDelayInterval = WILL_DELAY_S
+        client.will_set(
+            self._broker.will_topic, self._broker.will_payload, qos=1, retain=True, properties=will
+        )
 
     def connect(self) -> None:
         """Name, TCP, TLS, and CONNECT on its way. Blocks: called in a thread. Raises OSError, ValueError."""

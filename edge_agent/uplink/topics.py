@@ -43,6 +43,18 @@ class Topics:
         return self.up("metrics")
 
     @property
+    def renewal(self) -> str:
+        return self.up("csr")
+
+    @property
+    def certificate(self) -> str:
+        return self.down("crt")
+
+    def enrolment(self, request: str) -> tuple[str, str]:
+        """Where a booth without a certificate asks, and where it is answered."""
+        return f"{self.root}/_enrol/{request}/csr", f"{self.root}/_enrol/{request}/crt"
+
+    @property
     def responses(self) -> str:
         return self.up("rsp")
 

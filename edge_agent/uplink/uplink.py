@@ -36,6 +36,8 @@ CENTRAL_BACK_S = 2.0  # nine thousand booths must not answer a restarted centre 
 COMMANDS_WAITING = 8  # half of our Receive Maximum: the other half stays free for acknowledgements
 METRICS_KEPT = 12  # an hour of them, one each five minutes
 METRICS_S = 3600  # a figure of an hour ago explains nothing that still matters
+
+Inbox = asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]]
 OVERRAN = {0x93, 0x94}  # DISCONNECT: receive maximum exceeded, topic alias invalid
 
 
@@ -59,6 +61,7 @@ class Uplink:
         self._clock = clock
         self._presence = presence
         self.health = Health()
+        self.on_certificate: Callable[[bytes], None] = lambda _: None
         self._session = Session(broker, self, clock)
         self.flow = Flow(self._session, clock, budget or Budget(0, clock))
         self._notices = Notices(self.flow, clock, shed, telemetry_kept=METRICS_KEPT)
@@ -76,9 +79,7 @@ class Uplink:
         self._standing = Standing(
             ledger, self.health, presence, self._tell_state, acked=lambda: self.acked, central=central
         )
-        self.commands: asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]] = asyncio.Queue(
-            maxsize=COMMANDS_WAITING
-        )
+        self.commands: Inbox = asyncio.Queue(maxsize=COMMANDS_WAITING)
         self._loop = asyncio.get_running_loop()
         self._busy = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - spreads answers, guards nothing
@@ -132,6 +133,12 @@ class Uplink:
         self._notices.answer(Notice(self._topics.responses, compact(response)))
         self._busy.set()
 
+    def ask_certificate(self, request: bytes) -> None:
+        """Ask for a new certificate under the present one."""
+        if self.health.connected:
+            self._notices.answer(Notice(self._topics.renewal, request))
+            self._busy.set()
+
     def reconnect(self, reason: str) -> None:
         """Leave this connection and make another one: the certificate has changed."""
         self._session.drop(reason)
@@ -177,6 +184,9 @@ class Uplink:
             self._ack(message)
         elif addressee := self._topics.addressee(message.topic):
             self._command(message, addressee)
+        elif message.topic == self._topics.certificate and not message.retained:
+            self.on_certificate(message.payload)
+            message.done()
         elif message.topic == self._topics.central_epoch:
             self._central_is_back(fresh=not message.retained)
             message.done()

@@ -9,17 +9,19 @@ import argparse
 import asyncio
 import json
 import signal
+import ssl
 from pathlib import Path
 
-from edge_agent.sdk.errors import CommandError, EdgeError
+from edge_agent.sdk.errors import CommandError, ConfigError, EdgeError
 from simulators.central.check import check
 from simulators.central.commands import JsonValue
-from simulators.central.server import Central, first_to_end
+from simulators.central.racing import first_to_end
+from simulators.central.server import Central
 from simulators.central.taken import News
 from simulators.console import shown, typed_lines, whole_number
 
-CONSOLE = """console: cmd BOOTH TYPE [JSON] | report | check | dead | alive | quit
-for example: cmd B-1 scale.zero {"device":"scale-1"}"""
+CONSOLE = """console: cmd BOOTH TYPE [JSON] | enrol BOOTH | report | check | mood NAME [VALUE] | moods | quit
+for example: cmd B-1 scale.zero {"device":"scale-1"}    mood ack_delay_s 2    mood dead off"""
 _WORDS = {
     "stored": "stored",
     "again": "came again, stored before",
@@ -41,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--root", default="booth/v1", help="first levels of all topics (default booth/v1)")
     parser.add_argument("--group", help="share the events with other centres of this group")
+    parser.add_argument(
+        "--authority", type=Path, metavar="FOLDER", help="enrol booths; its key is made there"
+    )
+    tls = parser.add_argument_group("TLS")
+    tls.add_argument("--ca", type=Path, metavar="FILE", help="speak TLS, and check the broker by this")
+    tls.add_argument("--cert", type=Path, metavar="FILE", help="our certificate, if the broker asks for one")
+    tls.add_argument("--key", type=Path, metavar="FILE", help="and its key")
     parser.add_argument("--check", action="store_true", help="judge the file and end: 0 clean, 1 violations")
 
 
@@ -56,7 +65,16 @@ async def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(args: argparse.Namespace) -> int:
-    central = Central(args.db, args.host, args.port, root=args.root, group=args.group, on_news=_print_news)
+    central = Central(
+        args.db,
+        args.host,
+        args.port,
+        root=args.root,
+        group=args.group,
+        on_news=_print_news,
+        tls=_tls(args),
+        authority=args.authority,
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     async with central:
@@ -93,10 +111,29 @@ async def _obey(central: Central, db_path: Path, word: str, rest: list[str]) -> 
             await _print_report(central)
         case "check", _:
             await asyncio.to_thread(_judge, db_path)
+        case "enrol", [booth]:
+            print(f"one-time code for {shown(booth)}: {await central.enrolment_code(booth)}", flush=True)
         case "dead" | "alive", _:
             central.moods.dead = word == "dead"
+        case "mood", [name, *value]:
+            central.moods.change(name, value[0] if value else "on")
+        case "moods", _:
+            print(shown(str(central.moods)), flush=True)
         case _:
             print(CONSOLE, flush=True)
+
+
+def _tls(args: argparse.Namespace) -> ssl.SSLContext | None:
+    """Raises ConfigError for files that cannot be used."""
+    if args.ca is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=str(args.ca))
+        if args.cert is not None:
+            context.load_cert_chain(str(args.cert), str(args.key))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError("central.tls", f"cannot use --ca, --cert, --key: {error}") from error
+    return context
 
 
 def _arguments(text: str) -> dict[str, JsonValue]:

@@ -5,9 +5,11 @@ Owns: the settings and what they do to one event. Must not know: storage, MQTT.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from simulators.central.cloudevents import Event
+
+MOST = 1_000_000  # of anything that a mood counts or waits for
 
 
 @dataclass(slots=True)
@@ -26,6 +28,23 @@ class Moods:
     """Sequence numbers to reject, each with its code."""
     reject_types: dict[str, str] = field(default_factory=dict)
     """Short types ("scan.read") to reject, each with its code."""
+
+    def change(self, name: str, value: str) -> None:
+        """As a person types it: "mood lose_acks 3", "mood dead off". Raises ValueError."""
+        now = getattr(self, name, None)
+        if isinstance(now, bool) and value in {"on", "off"}:
+            setattr(self, name, value == "on")
+        elif isinstance(now, int | float) and not isinstance(now, bool):
+            number = type(now)(value)
+            if not 0 <= number <= MOST:
+                raise ValueError(f"{name} is from 0 to {MOST}")
+            setattr(self, name, number)
+        elif isinstance(now, dict) and "=" in value:
+            key, _, code = value.partition("=")
+            now[int(key) if name == "reject_seqs" else key] = code
+        else:
+            names = ", ".join(field.name for field in fields(self))
+            raise ValueError(f"moods are {names}; on, off, a number, or KEY=CODE")
 
     def rejection(self, event: Event) -> str:
         """The code with which this event is rejected, or nothing."""

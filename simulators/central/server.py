@@ -11,8 +11,9 @@ import asyncio
 import json
 import re
 import secrets
+import ssl
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,9 @@ from typing import Any, TypeVar
 from edge_agent.sdk.errors import CommandError, ConfigError, LinkError, ProtocolError
 from simulators.central.acks import Acker
 from simulators.central.commands import JsonValue, Order, Signer, make_command
+from simulators.central.desk import Desk
 from simulators.central.moods import Moods
+from simulators.central.racing import first_to_end
 from simulators.central.report import CommandRecord, Report, read_command, read_latest, read_report
 from simulators.central.store import Store
 from simulators.central.taken import Incoming, News, Taken
@@ -61,7 +64,10 @@ class Central:
         version: Version = Version.V5,
         signer: tuple[str, Signer] | None = None,
         on_news: Callable[[News], None] | None = None,
+        tls: ssl.SSLContext | None = None,
+        authority: Path | None = None,
     ) -> None:
+        """With `authority`, a folder, booths are enrolled and their certificates renewed."""
         if not is_topic(root):
             raise ConfigError("central.root", f"{root!r} cannot begin a topic", hint="give another --root")
         self.moods = moods or Moods()
@@ -76,6 +82,8 @@ class Central:
         self._writer = ThreadPoolExecutor(1, "central-writer")
         self._reader = ThreadPoolExecutor(1, "central-reader")
         self._store: Store | None = None
+        self._tls = tls
+        self._desk = Desk(root, self._path, authority, self._write, self._tell) if authority else None
         self._client: MqttClient | None = None
         self._online = asyncio.Event()
         self._changed = asyncio.Event()
@@ -86,6 +94,8 @@ class Central:
         loop = asyncio.get_running_loop()
         try:
             self._store = await loop.run_in_executor(self._writer, Store, self._path)
+            if self._desk is not None:
+                await self._desk.open()
         except ConfigError:
             await self.stop()
             raise
@@ -106,6 +116,8 @@ class Central:
                 if not serving.cancelled():
                     serving.result()
         finally:
+            if self._desk is not None:
+                await self._desk.close()
             if store is not None:
                 await asyncio.get_running_loop().run_in_executor(self._writer, store.close)
             self._writer.shutdown()
@@ -119,6 +131,12 @@ class Central:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    async def enrolment_code(self, booth: str) -> str:
+        """A one-time code for a booth. Raises CommandError without an authority."""
+        if self._desk is None or not _BOOTH.fullmatch(booth):
+            raise CommandError("central.no_authority", "no authority, or no such booth", hint="--authority")
+        return await self._desk.code(booth)
 
     async def report(self, booth: str | None = None) -> Report:
         """What is in the file now, of one booth or of all."""
@@ -187,7 +205,7 @@ class Central:
         name = f"central-{secrets.token_hex(4)}"
         host, port = self._broker
         async with MqttClient(
-            name, host=host, port=port, version=self._version, inbox_limit=INBOX_LIMIT
+            name, host=host, port=port, version=self._version, inbox_limit=INBOX_LIMIT, tls=self._tls
         ) as client:
             await client.subscribe(self._topics())
             await self._announce(client)
@@ -201,7 +219,8 @@ class Central:
     def _topics(self) -> list[Topic]:
         share = f"$share/{self._group}/" if self._group else ""
         others = [Topic(f"{self._root}/+/up/{kind}", 1) for kind in KINDS]
-        return [Topic(f"{share}{self._root}/+/up/evt", 1), *others]
+        requests = self._desk.topics() if self._desk else []
+        return [Topic(f"{share}{self._root}/+/up/evt", 1), *others, *requests]
 
     async def _announce(self, client: MqttClient) -> None:
         """Booths send their state again when they see a new epoch of the centre."""
@@ -212,6 +231,8 @@ class Central:
         while messages := await client.receive(TAKE_LIMIT):
             if self.moods.dead:
                 continue
+            if self._desk is not None:
+                messages = [one for one in messages if not await self._desk.take(client, one)]
             incoming = [one for one in map(self._incoming, messages) if one is not None]
             if incoming and self._store is not None:
                 taken = await self._write(self._store.take, incoming, self.moods.rejection)
@@ -270,19 +291,6 @@ class Central:
         finally:
             if not work.done():
                 await asyncio.wait([work])
-
-
-async def first_to_end(*works: Coroutine[None, None, object]) -> None:
-    """Run all until one ends; raises what ended it, once the others are cancelled and gone."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    for task in done:
-        task.result()
 
 
 def _now_ms() -> int:

@@ -7,6 +7,7 @@ Must not know: reconnecting, topics of the booth, storage. Who uses it decides w
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
@@ -61,6 +62,7 @@ class MqttClient:
         username: str | None = None,
         password: bytes | None = None,
         inbox_limit: int = INBOX_LIMIT,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         properties = Properties(receive_maximum=inbox_limit, session_expiry_s=session_expiry_s or None)
         self._connect = Connect(
@@ -74,6 +76,7 @@ class MqttClient:
             properties if version is Version.V5 else NO_PROPERTIES,
         )
         self._address = (host, port)
+        self._tls = tls
         self._inbox: deque[Publish] = deque()
         self._inbox_limit = inbox_limit
         self._arrived = asyncio.Event()
@@ -181,8 +184,8 @@ class MqttClient:
 
     async def _open(self, loop: asyncio.AbstractEventLoop, wire: ClientWire) -> None:
         try:
-            await loop.create_connection(lambda: wire, *self._address)
-        except OSError as error:
+            await loop.create_connection(lambda: wire, *self._address, ssl=self._tls)
+        except (OSError, ssl.SSLError) as error:
             raise self._error(
                 "mqtt.unreachable",
                 f"no broker there: {error.strerror or 'cannot connect'}",

@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "PIL": ("edge_agent/labels/",),
     "uharfbuzz": ("edge_agent/labels/",),
     "escpos": ("drivers/printers/",),
+    "cryptography": ("edge_agent/enrolment/keys.py", "simulators/central/authority.py"),
 }
 CODEC_STRANGERS = {"asyncio", "logging", "time", "datetime", "Clock", "SystemClock", "within"}
 

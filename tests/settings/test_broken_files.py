@@ -142,7 +142,7 @@ KEYS = [
     Broken(
         "unknown key in capitals", HEAD + "WINDOW = 3\n", (6, 1), "uplink.WINDOW", ["unknown key"], "window"
     ),
-    Broken("unlike any key", HEAD + "zzz = 3\n", (6, 1), "uplink.zzz", ["expected one of ack, enabled"]),
+    Broken("unlike any key", HEAD + "zzz = 3\n", (6, 1), "uplink.zzz", ["expected one of ack, daily_mib"]),
     Broken("strange key", HEAD + '"a.b\\u001b" = 3\n', (6, 1), "uplink.'a.b\\x1b'", ["unknown key"]),
     Broken("long key", HEAD + f"{'x' * 100} = 3\n", (6, 1), f"uplink.'{'x' * 60}'…", ["unknown key"]),
     Broken(
