@@ -99,11 +99,8 @@ class App:
         tasks = await stack.enter_async_context(_background())
         if parts.uplink is not None:
             stack.push_async_callback(_goodbye, parts.uplink)
-            tasks(parts.uplink.run(), "uplink")
-            if (tending := parts.make_tending()) is not None:
-                tasks(tending.run(), "certificate")
-            if (metrics := parts.make_metrics()) is not None:
-                tasks(metrics.run(), "metrics")
+            for work, name in parts.centre.works():
+                tasks(work, name)
             tasks(parts.router.run(parts.uplink.commands), "commands")
         tasks(parts.counter.run(), "counter")
         tasks(parts.booth.run(), "devices")

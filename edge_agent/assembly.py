@@ -13,11 +13,11 @@ from pathlib import Path
 
 from edge_agent.barcodes.parse import parse
 from edge_agent.booth import Booth
-from edge_agent.commands import replay
+from edge_agent.centre import Centre
 from edge_agent.commands.agent_ops import Controls, agent_operations
 from edge_agent.commands.diagnostics import box_checks
 from edge_agent.commands.joining import make_router
-from edge_agent.commands.operations import AnyOperation, Operation, operations
+from edge_agent.commands.operations import AnyOperation, operations
 from edge_agent.commands.router import Router
 from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.counter import Counter
@@ -27,15 +27,12 @@ from edge_agent.counter.labelling import BoothName, label_data
 from edge_agent.counter.parcel import Parcel
 from edge_agent.counter.seams import Ports
 from edge_agent.counter.settling import Settler, SettleRules
-from edge_agent.enrolment.renewal import Renewal
-from edge_agent.enrolment.tending import Tending
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.labels.printery import Printery
 from edge_agent.ledger.ledger import Entry, Ledger
 from edge_agent.links.open import open_link
 from edge_agent.live import Thinned, as_shown
 from edge_agent.local.server import LocalServer, Request
-from edge_agent.metrics import Metrics, Shed
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import SerialSettings
@@ -45,12 +42,6 @@ from edge_agent.sdk.values import Page, Proof, Stamp, Weight
 from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
 from edge_agent.supervisor import Configured, DeviceView, Pause
-from edge_agent.uplink.broker import Broker, plain_reason
-from edge_agent.uplink.budget import Budget
-from edge_agent.uplink.credentials import Credentials
-from edge_agent.uplink.messages import compact
-from edge_agent.uplink.topics import Topics
-from edge_agent.uplink.uplink import Presence, Uplink
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +83,9 @@ class Parts:
             {"status": self._status, **{name: _local(order) for name, order in orders.items()}},
             self._standing,
         )
-        self.credentials: Credentials | None = None
-        self._shed = Shed()
-        self.uplink = self._make_uplink(orders)
-        self.snapshot.uplink = self.uplink
+        self.centre = Centre(settings, ledger, clock, self.snapshot, self._stored)
+        self.uplink = self.centre.uplink
+        orders.update(self.centre.orders())
         checks = {**box_checks(ledger, Path(settings.state.directory)), **self.snapshot.checks()}
         self.router = self._make_router({**orders, **agent_operations(controls, checks)}, floor_ms)
         self._live = Thinned(settings.uplink.live_per_s, self.uplink.live if self.uplink else _nowhere)
@@ -120,72 +110,6 @@ class Parts:
             accepts=frozenset(counter.accept),
             repeat_window_ms=_ms(counter.repeat_window_s),
         )
-
-    def _make_uplink(self, orders: dict[str, Operation]) -> Uplink | None:
-        settings = self._settings.uplink
-        if not settings.enabled:
-            return None
-        files = self.credentials = _credentials(self._settings, self._clock)
-        topics = Topics(settings.root, self._settings.booth.id, self._settings.commands.groups)
-        will = compact({"status": "offline", "reason": "lost", "boot": self._ledger.boot})
-        broker = Broker(
-            host=settings.host,
-            port=settings.port,
-            client_id=self._settings.booth.id,
-            will_topic=topics.state,
-            will_payload=will,
-            subscriptions=topics.subscriptions,
-            # where a PUBACK counts, it must tell delivery from none: MQTT 3.1.1 does not
-            protocol="5" if settings.ack == "broker" else settings.protocol,
-            keepalive_s=settings.keepalive_s,
-            username=settings.username,
-            password=_password(settings.password_file),
-            tls=files.context if files else None,
-            explain=files.explain if files else plain_reason,
-        )
-        uplink = Uplink(
-            self._ledger,
-            broker,
-            topics,
-            self._clock,
-            Presence(self.snapshot.presence, self.snapshot.devices, self._alarms),
-            window=settings.window,
-            central=settings.ack == "central",
-            budget=Budget(settings.daily_mib, self._clock, self._ledger.boot),
-            shed=self._shed,
-        )
-        orders[replay.TYPE] = replay.Replaying(uplink.publisher, self._clock)
-        return uplink
-
-    def make_tending(self) -> Tending | None:
-        """What looks after the booth's certificate; None where there is none."""
-        tls = self._settings.uplink.tls
-        if self.uplink is None or self.credentials is None or tls is None:
-            return None
-        renewal = None
-        if tls.cert is not None and tls.key is not None:
-            paths = (tls.ca, tls.cert, tls.key)
-            renewal = Renewal(self._settings.booth.id, paths, self._clock, self.uplink.ask_certificate)
-        return Tending(self.credentials, self.uplink, renewal, self._clock)
-
-    def make_metrics(self) -> Metrics | None:
-        """What tells figures to the centre; None without one."""
-        if self.uplink is None:
-            return None
-        return Metrics(
-            self.uplink,
-            self._ledger,
-            self._clock,
-            every_s=self._settings.uplink.metrics_s,
-            figures=self.snapshot.figures,
-            shed=self._shed,
-            stored=self._stored,
-            credentials=self.credentials,
-        )
-
-    def _alarms(self) -> list[str]:
-        full = [] if self._ledger.has_room else ["disk_full"]
-        return full + (self.credentials.alarms() if self.credentials else [])
 
     def _make_router(self, orders: Mapping[str, AnyOperation], floor_ms: Callable[[], int]) -> Router:
         respond = self.uplink.respond if self.uplink else _nowhere
@@ -291,17 +215,3 @@ def _policy(settings: Settings) -> Policy:
 
 def _ms(seconds: Decimal) -> int:
     return int(seconds * 1000)
-
-
-def _password(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("uplink.password", f"cannot read uplink.password_file: {error}") from error
-
-
-def _credentials(settings: Settings, clock: Clock) -> Credentials | None:
-    tls = settings.uplink.tls
-    return Credentials(tls.ca, tls.cert, tls.key, clock) if tls is not None else None

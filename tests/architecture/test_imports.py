@@ -41,11 +41,14 @@ MAY_IMPORT = {
         "edge_agent/labels/refusals.py",
     ),
     "pydantic_core": ("edge_agent/settings/",),
-    "cryptography": ("edge_agent/commands/keyring.py",),
+    "cryptography": (
+        "edge_agent/commands/keyring.py",
+        "edge_agent/enrolment/keys.py",
+        "simulators/central/authority.py",
+    ),
     "PIL": ("edge_agent/labels/",),
     "uharfbuzz": ("edge_agent/labels/",),
     "escpos": ("drivers/printers/",),
-    "cryptography": ("edge_agent/enrolment/keys.py", "simulators/central/authority.py"),
 }
 CODEC_STRANGERS = {"asyncio", "logging", "time", "datetime", "Clock", "SystemClock", "within"}
 
