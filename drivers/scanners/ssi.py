@@ -21,7 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.scanners.content import CONTENT_OPTIONS, ERROR_BYTES, Content
-from edge_agent.sdk.driver import DriverSpec, Kind, Options
+from drivers.scanners.listening import Listening
+from edge_agent.sdk.driver import Context, DriverSpec, Kind, Options
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.framing import SCAN_LINE_LIMIT
 from edge_agent.sdk.values import ScanText
@@ -33,6 +34,8 @@ RETRANSMITTED, CONTINUED = 0x01, 0x02
 HEADER_BYTES, CHECKSUM_BYTES, MOST_LENGTH = 4, 2, 255
 CODE_128 = 0x03  # the symbology that the device half tells where the test does not care
 DEFAULT_AIM = "]C0"
+PACKET_SILENCE_S = 2.0  # the scanner's own time-out for an answer; after it, it sends the packet again
+UNDERSTOOD = frozenset({"scan.empty", "frame.too_long"})  # refused for good: asking again would not help
 MOST_TEXT = MOST_LENGTH - HEADER_BYTES - 1  # beside the symbology
 
 
@@ -75,6 +78,8 @@ def _checksum(body: bytes) -> bytes:
 
 class SsiDecoder:
     """Barcodes and other packets out of the byte stream."""
+
+    silence_s = PACKET_SILENCE_S
 
     def __init__(self, options: Options) -> None:
         self._content = Content(options)
@@ -137,7 +142,8 @@ class SsiDecoder:
         body = raw[:-CHECKSUM_BYTES]
         scan = body[1] == DECODE_DATA and body[2] == DECODER
         if raw[-CHECKSUM_BYTES:] != _checksum(body):
-            self._previous = b""
+            if not body[3] & RETRANSMITTED:  # a new packet was broken: its copy is no copy of what was read
+                self._previous = b""
             if scan and body[3] & CONTINUED and not self._begun:
                 self._begun = self._refused = True
             return [ProtocolError("frame.checksum", "the checksum is wrong", raw)]
@@ -191,6 +197,31 @@ def _other(body: bytes, raw: bytes) -> SsiPacket:
     )
 
 
+# The driver
+
+
+def build(context: Context) -> Listening:
+    """Listens to one scanner. A packet is acknowledged once the agent has dealt with what it completed."""
+    return Listening(context, SsiDecoder(context.options), answer, torn=_cut_off)
+
+
+def answer(value: object) -> bytes:
+    """What the scanner is told of a packet; nothing of answers and of what is no packet."""
+    if isinstance(value, ScanText):
+        return encode_ack()
+    if isinstance(value, ProtocolError):
+        if value.code in UNDERSTOOD:
+            return encode_ack()
+        return encode_nak() if value.code == "frame.checksum" else b""
+    if isinstance(value, SsiPacket) and not value.source_host and value.opcode not in (ACK, NAK):
+        return encode_ack()
+    return b""
+
+
+def _cut_off(scan: ScanText) -> ProtocolError:
+    return ProtocolError("frame.torn", "a barcode that only the hang-up ended", scan.raw)
+
+
 # The scanner's own side
 
 
@@ -217,11 +248,11 @@ SPEC = DriverSpec(
     kind=Kind.SCANNER,
     title="Symbol and Zebra scanners with SSI packets on a serial line",
     decoder=SsiDecoder,
+    build=build,
     options=CONTENT_OPTIONS,
     sources=(
         "Symbol SE-923 integration guide 70-37052-01, pages 6-4 and 6-15",
         "Zebra Simple Serial Interface programmer's guide 72E-40451 (continuation, symbologies)",
     ),
-    capabilities=frozenset({"decode_only"}),
     extra={"device": "drivers.scanners.ssi:SsiDevice"},
 )

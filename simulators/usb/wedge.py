@@ -10,12 +10,14 @@ keys; a scanner sends "down" and "up" for each character, one report for each po
 from __future__ import annotations
 
 import string
+from collections import deque
 from enum import StrEnum
 
 from edge_agent.sdk.errors import CommandError
+from simulators.usb import descriptors
 from simulators.usb.descriptors import Identity
-from simulators.usb.device import Answer
-from simulators.usb.hid import BOOT_KEYBOARD, HidFunction
+from simulators.usb.device import Answer, Handshake
+from simulators.usb.hid import BOOT_KEYBOARD, MAX_REPORTS, HidFunction
 
 SCANNER = Identity(0x0C2E, 0x0200, "Booth", "Sim keyboard scanner", "KB0001")
 
@@ -98,6 +100,39 @@ class Wedge(HidFunction):
             digits = [NUM_0 if digit == "0" else NUM_1 + int(digit) - 1 for digit in f"{code:03}"]
             return _down(ALT, *digits), UP
         raise CommandError("sim.untypable", f"this scanner cannot type U+{code:04X}")
+
+
+class TwoNodeWedge(Wedge):
+    """A scanner with two keyboard interfaces, as some are: it types on either, and the host has two nodes."""
+
+    interfaces = 2
+    SECOND = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second: deque[bytes] = deque(maxlen=MAX_REPORTS)
+
+    def scan_second(self, text: str, terminator: str = "\n") -> None:
+        """Type a barcode on the second interface."""
+        self._second.extend(report for character in text + terminator for report in self._typed(character))
+        self._news()
+
+    def configuration(self) -> bytes:
+        return (
+            super().configuration()
+            + descriptors.interface(1, 1, BOOT_KEYBOARD)
+            + descriptors.hid(len(self.report_descriptor))
+            + descriptors.endpoint(0x80 | self.SECOND, descriptors.INTERRUPT, poll_ms=self._poll_ms)
+        )
+
+    def detached(self) -> None:
+        super().detached()
+        self._second.clear()
+
+    def read(self, endpoint: int, room: int) -> Answer:
+        if endpoint != self.SECOND:
+            return super().read(endpoint, room)
+        return self._second.popleft()[:room] if self._second else Handshake.NAK
 
 
 def _down(modifiers: int, *keys: int) -> bytes:
