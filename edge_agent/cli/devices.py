@@ -32,7 +32,11 @@ def register(verbs: Any) -> None:
     _watch(_action(actions, "watch", "tell each port that comes or goes"))
     _identify(_action(actions, "identify", "find out what a scale or printer speaks; writes nothing to it"))
     _learn(_action(actions, "learn", "learn the lines of an unknown scale from known weights"))
-    _adopt(_action(actions, "adopt", "wait for a scale to be plugged in, and put it into the settings"))
+    _adopt(
+        _action(
+            actions, "adopt", "wait for a scale or scanner to be plugged in, and put it into the settings"
+        )
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,6 +86,12 @@ def _adopt(action: argparse.ArgumentParser) -> None:
     action.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE")
     action.add_argument("--wait", type=_seconds, default="120", metavar="N", help="for a plug (default 120)")
     action.add_argument("--yes", action="store_true", help="write without asking again")
+    action.add_argument(
+        "--scanner", action="store_true", help="a scanner: believed once it has read the code that is shown"
+    )
+    action.add_argument(
+        "--png", type=Path, metavar="FILE", help="with --scanner: the code as a picture to print"
+    )
     _looking(action)
 
 

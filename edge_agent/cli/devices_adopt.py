@@ -30,6 +30,10 @@ ANSWERS = 3  # a person who errs three times wants to look at the scale first
 
 def run(args: argparse.Namespace) -> int:
     """0 when the table is in the settings, 1 when no table was found or it was not wanted."""
+    if args.scanner:
+        from edge_agent.cli import devices_adopt_scanner  # labels and their codes, for scanners only
+
+        return devices_adopt_scanner.run(args)
     drivers = Registry.installed()
     device = free_id(args.config, drivers)
     port = port_at(args.port or _plugged_in(args.wait))

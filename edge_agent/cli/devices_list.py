@@ -16,6 +16,7 @@ from edge_agent.cli.devices_printers import printer_lines, shown_printers
 from edge_agent.cli.terminal import tell
 from edge_agent.discovery.ports import is_same_port
 from edge_agent.links.find import FoundPort, serial_ports
+from edge_agent.links.find_input import input_ports
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import Kind
 from edge_agent.settings.load import load
@@ -41,7 +42,7 @@ class ShownPort(TypedDict):
 
 
 class ShownDevice(TypedDict):
-    """One configured device as JSON; `present` is null where a port is no serial port."""
+    """One configured device as JSON; `present` is null where nobody can tell."""
 
     id: str
     kind: str
@@ -52,7 +53,7 @@ class ShownDevice(TypedDict):
 
 def run(args: argparse.Namespace) -> int:
     """0, also where there is no port."""
-    ports = serial_ports()
+    ports = [*serial_ports(), *input_ports()]
     devices = configured(args.config) if args.config else []
     here = [shown_port(port, devices) for port in ports]
     printers = shown_printers(Registry.installed().of_kind(Kind.PRINTER), devices)
@@ -72,7 +73,7 @@ def configured(file: Path) -> list[tuple[str, Device]]:
 
 def shown_port(port: FoundPort, devices: Iterable[tuple[str, Device]] = ()) -> ShownPort:
     """One port, with the configured device that is meant by it."""
-    own = f"serial:{port.node}"
+    own = _own(port)
     return ShownPort(
         node=port.node,
         name=port.stable_name,
@@ -87,23 +88,27 @@ def shown_port(port: FoundPort, devices: Iterable[tuple[str, Device]] = ()) -> S
     )
 
 
+def _own(port: FoundPort) -> str:
+    return f"serial:{port.node}" if port.scheme == "serial" else port.url
+
+
 def shown_device(kind: str, device: Device, ports: Sequence[FoundPort]) -> ShownDevice:
     """One configured device, and whether its port is there."""
-    serial = device.port.startswith("serial:")
-    here = any(is_same_port(device.port, f"serial:{port.node}") for port in ports)
+    shown = device.port.startswith(("serial:", "evdev:"))
+    here = any(is_same_port(device.port, _own(port)) for port in ports)
     return ShownDevice(
         id=device.id,
         kind=kind,
         driver=device.driver,
         port=device.port,
-        present=here if serial else None,
+        present=here if shown else None,
     )
 
 
 def lines(ports: Sequence[ShownPort], devices: Sequence[ShownDevice]) -> Iterator[str]:
     """Both lists for a person; all text that a device gives of itself escaped."""
     if not ports:
-        yield "no serial ports"
+        yield "no serial ports, and nothing that types"
     for port in ports:
         yield port_line(port)
         if port["twins"]:

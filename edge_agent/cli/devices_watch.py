@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from edge_agent.cli.devices_list import port_line, shown_port
 from edge_agent.cli.terminal import tell
 from edge_agent.links.find import FoundPort, serial_ports
+from edge_agent.links.find_input import input_ports
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.sdk.clock import Clock, SystemClock
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _watch(seconds: int | None, show: Callable[[str, FoundPort], None]) -> None:
     with Hotplug() as hotplug:
-        await watch(serial_ports, hotplug, SystemClock(), seconds, show)
+        await watch(lambda: [*serial_ports(), *input_ports()], hotplug, SystemClock(), seconds, show)
 
 
 async def watch(

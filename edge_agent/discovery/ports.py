@@ -13,13 +13,14 @@ from functools import partial
 from edge_agent.discovery.sweep import Port
 from edge_agent.links.find import FoundPort
 from edge_agent.links.hotplug import Hotplug
+from edge_agent.links.input_address import split_address
 from edge_agent.links.open import open_link, parse_url
 from edge_agent.links.serial import is_pty
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.ports import ByteLink
 
-SERIAL = "serial"
+SERIAL, INPUT = "serial", "evdev"
 LOOK_S = 2.0  # how long a plug is waited for at a time; then the ports are looked at anyway
 
 
@@ -43,7 +44,20 @@ def is_same_port(one: str, other: str) -> bool:
     if one == other:
         return True
     schemes, addresses = zip(*(url.partition(":")[::2] for url in (one, other)), strict=True)
+    if set(schemes) == {INPUT}:
+        return _is_same_input(*addresses)
     return set(schemes) == {SERIAL} and real_node(addresses[0]) == real_node(addresses[1])
+
+
+def _is_same_input(one: str, other: str) -> bool:
+    """By id, and by socket where both name one in the same way."""
+    (first, path), (second, other_path) = split_address(one), split_address(other)
+    if path or other_path:
+        return bool(path and other_path) and real_node(path) == real_node(other_path)
+    if first is None or second is None or first.usb_id != second.usb_id:
+        return False
+    ports = sorted((first.port, second.port), key=len)
+    return not ports[0] or ports[0] == ports[1] or ports[1].endswith(f"-{ports[0]}")
 
 
 def real_node(address: str) -> str:

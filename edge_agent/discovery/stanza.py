@@ -34,10 +34,11 @@ CONTINUOUS, AUTO_PRINT = "continuous", "auto_print"
 
 @dataclass(frozen=True, slots=True)
 class Stanza:
-    """One [[scale]] table: settings, and beside some of them what a person should know."""
+    """One table: settings, and beside some of them what a person should know."""
 
     values: Mapping[str, OptionValue]
     remarks: Mapping[str, str]
+    kind: str = "scale"
 
     @property
     def is_complete(self) -> bool:
@@ -46,7 +47,7 @@ class Stanza:
 
     def text(self) -> str:
         """The TOML."""
-        return "\n".join(("[[scale]]", *self._lines())) + "\n"
+        return "\n".join((f"[[{self.kind}]]", *self._lines())) + "\n"
 
     def _lines(self) -> Iterator[str]:
         for name, value in self.values.items():
@@ -79,7 +80,7 @@ def remark(opened: Open) -> str:
     return f"compare with the scale's display: {each}"
 
 
-def free_id(file: Path, drivers: Registry) -> str:
+def free_id(file: Path, drivers: Registry, base: str = "scale") -> str:
     """An id that no device of this file has: scale, scale-2, … Raises ConfigError for an unusable file."""
     checked = check_file(file, drivers)
     if checked.settings is None:
@@ -90,7 +91,7 @@ def free_id(file: Path, drivers: Registry) -> str:
         )
     devices = (*checked.settings.scanner, *checked.settings.scale, *checked.settings.printer)
     taken = {device.id for device in devices}
-    return next(name for name in _ids() if name not in taken)
+    return next(name for name in _ids(base) if name not in taken)
 
 
 def append(file: Path, stanza: Stanza, drivers: Registry) -> None:
@@ -140,11 +141,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def _ids() -> Iterator[str]:
-    yield "scale"
+def _ids(base: str) -> Iterator[str]:
+    yield base
     number = 2
     while True:
-        yield f"scale-{number}"
+        yield f"{base}-{number}"
         number += 1
 
 

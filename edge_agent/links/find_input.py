@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.links.find import clean, listed, real, text_of
+from edge_agent.links.find import FoundPort, clean, listed, real, text_of
 from edge_agent.links.find_usb import udev_port
 from edge_agent.links.usb_address import UsbAddress
 
@@ -68,6 +68,25 @@ def input_nodes(root: Path = Path("/")) -> list[InputNode]:
         for entry in listed(root / CLASS)
         if entry.name.startswith("event")
     ]
+
+
+def input_ports(root: Path = Path("/")) -> list[FoundPort]:
+    """Devices that type as ports: one for each, named by id and socket as the settings want it."""
+    found: dict[str, FoundPort] = {}
+    for one in input_nodes(root):
+        if one.types and one.is_plugged:
+            vendor, _, product = one.usb_id.partition(":")
+            port = FoundPort(
+                node=one.node,
+                by_path=one.address,
+                vendor=vendor,
+                product=product,
+                model=one.name,
+                usb_path=one.usb_path,
+                scheme="evdev",
+            )
+            found.setdefault(one.address, port)
+    return list(found.values())
 
 
 def same_device(nodes: Sequence[InputNode], one: InputNode) -> list[InputNode]:
