@@ -13,7 +13,6 @@ that was cut off in the middle of a band (the next one first fills that band wit
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 from drivers.printers import escpos_raster as raster
@@ -23,65 +22,34 @@ from drivers.printers.escpos_proof import Proofs
 from drivers.printers.escpos_status import StatusDecoder
 from drivers.printers.media import offset_options
 from drivers.printers.placing import placed
-from drivers.printers.sending import Attempt, Ends, Sender
-from drivers.printers.serving import serve
+from drivers.printers.sending import Attempt, Ends
+from drivers.printers.serving import Served
 from edge_agent.sdk.driver import HARMLESS_PROBE, Context, DriverSpec, Kind, Option
-from edge_agent.sdk.errors import CommandError, ConfigError, LinkError
-from edge_agent.sdk.values import PrintJob, PrintResult, Ready
+from edge_agent.sdk.values import Ready
 
-IDLE_S = 10.0  # a printer that pushes its condition needs no more; one that does not is found out in time
-WORDS = frozenset({"ESC/POS", "ESCPOS", "ESC-POS"})
-ALERT_S = 1.0  # somebody stands before it, changing the paper
+WORDS = frozenset({"ESC/POS", "ESCPOS", "ESC-POS"})  # in device ids
 
 
-class EscposPrinter:
-    """One printer: publishes its condition; prints one page at a time."""
+class EscposPrinter(Served):
+    """An ESC/POS printer."""
+
+    IDLE_S = 10.0  # one that pushes its condition needs no more; one that does not is found out in time
 
     def __init__(self, context: Context) -> None:
-        options = context.options
-        self._options = options
-        self._clock = context.clock
-        self._link = context.link
-        self._sink = context.sink
-        self._talk = EscposConversation(context, WORDS)
+        self._talk: EscposConversation = EscposConversation(context, WORDS)
+        super().__init__(context, self._talk, Ends(raster.rest_of, bytes))
         self._proofs = Proofs(context, self._talk)
-        self._wire = asyncio.Lock()
-        self._asks = options.flag("status")
-        self._push = raster.PUSH_STATUS if self._asks and options.flag("asb") else b""
+        self._push = raster.PUSH_STATUS if self._asks and self._options.flag("asb") else b""
         self._introduced = not self._asks
-        self._sender = Sender(context.link, self._talk, Ends(raster.rest_of, bytes))
 
     async def run(self) -> None:
-        """Serve the printer until the link is lost."""
         head_of(self._options)
-        self._link.discard_input()
-        if not self._asks:
-            self._sink.ready()
-        await serve(self._talk.listen(), *([self._watch()] if self._asks else []))
+        await super().run()
 
-    async def print(self, job: PrintJob) -> PrintResult:
-        """Send one page and gather the strongest proof there is; never sends anything twice."""
-        attempt = Attempt(job)
-        async with self._wire:
-            try:
-                await self._print(attempt)
-            except (CommandError, ConfigError, LinkError) as error:
-                attempt.stop(error.code)
-        return attempt.result()
-
-    # Watching
-
-    async def _watch(self) -> None:
-        await self._talk.introduce()
-        while True:
-            async with self._wire:
-                await self._sender.complete()
-                answered = await self._talk.ask_condition()
-                await self._introduce(answered=answered)
-            if self._talk.all_answered and self._talk.ready is Ready.YES:
-                await self._talk.wait(lambda: self._talk.ready is not Ready.YES, IDLE_S)
-            else:
-                await self._clock.sleep(ALERT_S)
+    async def _look(self) -> bool:
+        answered = await self._talk.ask_condition()
+        await self._introduce(answered=answered)
+        return answered
 
     async def _introduce(self, *, answered: bool) -> None:
         """Once it is ready, and again after it was away: learn what it proves, have it push its condition."""
@@ -91,8 +59,6 @@ class EscposPrinter:
             await self._proofs.learn()
             await self._talk.send(self._push)
             self._introduced = True
-
-    # Printing
 
     async def _print(self, attempt: Attempt) -> None:
         head = head_of(self._options)

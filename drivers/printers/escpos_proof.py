@@ -36,12 +36,19 @@ class Proofs:
         """Ask for the proofs that are not known of yet. The printer must be ready, or it cannot give any.
 
         No answer at all can also mean that a job cut off earlier left its parser inside a band: filling that
-        band makes it listen again. NUL between commands does nothing.
+        band makes it listen again. NUL between commands does nothing. One answer of two can mean that the
+        band's last bytes have swallowed the first question: it is asked once more.
         """
-        if None in (self._reports_printed, self._answers_in_order) and not await self._probe(b""):
+        if self._is_open and not await self._probe(b""):
             await self._probe(bytes(FILL_BYTES))
+        if self._is_open and (self._reports_printed or self._answers_in_order):
+            await self._probe(b"")
         self._reports_printed = self._reports_printed is True
         self._answers_in_order = self._answers_in_order is True
+
+    @property
+    def _is_open(self) -> bool:
+        return None in (self._reports_printed, self._answers_in_order)
 
     async def gather(self) -> tuple[Proof, str]:
         """The strongest proof that everything sent so far is printed, or UNKNOWN and the reason why."""

@@ -1,6 +1,6 @@
 """A label printer whose language draws a whole label and prints it on order: ZPL, TSPL, EPL2, CPCL.
 
-Owns: the driver: watching the condition, printing one page, gathering the proof that the language can give.
+Owns: what a driver needs of a language; when a printer is refused, and following a label to its proof.
 Must not know: bytes of any language, ports, what is on the page, job queues, reprint marks.
 
 Whatever goes wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice. A printer that
@@ -10,7 +10,6 @@ nothing but that the port took the bytes and reports no fault.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,15 +18,12 @@ from drivers.printers.media import Media, media_of
 from drivers.printers.placing import checked, placed
 from drivers.printers.progress import Progress
 from drivers.printers.report import Condition, Report
-from drivers.printers.sending import Attempt, Ends, Sender
-from drivers.printers.serving import serve
+from drivers.printers.sending import Attempt, Ends
+from drivers.printers.serving import Served
 from edge_agent.sdk.driver import Context, Options
-from edge_agent.sdk.errors import CommandError, ConfigError, LinkError
 from edge_agent.sdk.ports import StatusCodec
-from edge_agent.sdk.values import Page, PrintJob, PrintResult, Proof, Ready
+from edge_agent.sdk.values import Page, Proof
 
-IDLE_S = 5.0  # lack of paper is told before the next parcel is weighed
-ALERT_S = 1.0  # somebody stands before it, changing the paper
 BUSY_S = 15.0  # the longest label takes about ten; what prints for longer is not ours
 BUSY_LOOK_S = 0.1  # while it finishes what another program sent
 
@@ -47,55 +43,21 @@ class Language:
     begin: Callable[[Options], Mapping[str, bytes]] = lambda _: {}
 
 
-class LabelPrinter:
-    """One printer: publishes its condition; prints one page at a time."""
+class LabelPrinter(Served):
+    """A printer of one of the label languages."""
+
+    IDLE_S = 5.0  # lack of paper is told before the next parcel is weighed
 
     def __init__(self, context: Context, language: Language) -> None:
-        self._options = context.options
+        decoder = language.decoder(context.options)
+        talk = Conversation(context, decoder, Condition(), language.questions, language.words)
+        super().__init__(context, talk, language.ends)
         self._media = media_of(context.options)
         self._language = language
-        self._clock = context.clock
-        self._link = context.link
-        self._sink = context.sink
-        decoder = language.decoder(context.options)
-        self._talk = Conversation(context, decoder, Condition(), language.questions, language.words)
-        self._sender = Sender(context.link, self._talk, language.ends)
-        self._wire = asyncio.Lock()
-        self._asks = context.options.flag("status")
         self._woken = False
         self._begun = False
 
-    async def run(self) -> None:
-        """Serve the printer until the link is lost."""
-        self._link.discard_input()
-        if not self._asks:
-            self._sink.ready()
-        await serve(self._talk.listen(), *([self._watch()] if self._asks else []))
-
-    async def print(self, job: PrintJob) -> PrintResult:
-        """Send one page and gather the strongest proof there is; never sends anything twice."""
-        attempt = Attempt(job)
-        async with self._wire:
-            try:
-                await self._print(attempt)
-            except (CommandError, ConfigError, LinkError) as error:
-                attempt.stop(error.code)
-        return attempt.result()
-
-    # Watching
-
-    async def _watch(self) -> None:
-        await self._talk.introduce()
-        while True:
-            async with self._wire:
-                await self._sender.complete()
-                await self._ask()
-            if self._talk.all_answered and self._talk.ready is Ready.YES:
-                await self._talk.wait(lambda: self._talk.ready is not Ready.YES, IDLE_S)
-            else:
-                await self._clock.sleep(ALERT_S)
-
-    async def _ask(self) -> bool:
+    async def _look(self) -> bool:
         """Ask how it is; no answer at all can mean that an earlier session left its parser half way."""
         answered = await self._talk.ask_condition(self._language.rounds)
         if not answered and not self._woken:
@@ -111,8 +73,6 @@ class LabelPrinter:
     async def _wake(self) -> None:
         self._woken = True
         await self._talk.send(self._language.wake)
-
-    # Printing
 
     async def _print(self, attempt: Attempt) -> None:
         page = placed(attempt.job.page, self._media.x_offset_dots, self._media.y_offset_dots)
@@ -135,7 +95,7 @@ class LabelPrinter:
     async def _refusal(self) -> str:
         """Why nothing can be printed now, asked before the first byte; a mute printer may be tried."""
         await self._sender.complete()
-        answered = self._asks and await self._ask()
+        answered = self._asks and await self._look()
         if not self._woken:
             await self._wake()
         if self._talk.lost:

@@ -84,7 +84,8 @@ class LineParser:
         return rest
 
     def _line(self, held: bytes, found: list[bytes | Raster | LabelEvent]) -> bytes:
-        """Take one whole thing out of what is held, if there is one; gives what is left."""
+        """Take one whole thing out of what is held, if it is there; gives what is left. Empty lines go."""
+        held = held.lstrip(b"\r\n")
         if begun := self._raster.match(held):
             return self._begin(begun, held, found)
         end = held.find(b"\n")

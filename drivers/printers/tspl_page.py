@@ -20,7 +20,6 @@ fill the one that an earlier session may have left open. CLS then takes away wha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from drivers.printers.bands import EMPTY_LINES, banded, inverted, rest_of_lines
@@ -31,14 +30,17 @@ STATUS = b"\x1b!?"
 FULL_STATUS = b"\x1b!S"
 WAKE = EMPTY_LINES
 BITMAP, ORDER = b"BITMAP ", b"PRINT 1,1\r\n"
-IMMEDIATE = re.compile(rb"([\x1b~])!")
-NUDGED = rb"\1" + b"\x01"  # ! is 0010 0001: its one white dot between two black ones becomes black
+IMMEDIATE = (b"\x1b!", b"~!")
+NUDGED = b"\x01"  # ! is 0010 0001: its one white dot between two black ones becomes black
 
 
 def label(page: Page, media: Media, *, cut: bool) -> Iterator[bytes]:
     """The commands of one label: settings, the picture in bands, the order to print."""
     yield _settings(page, media, cut=cut)
-    for top, rows, data in banded(IMMEDIATE.sub(NUDGED, inverted(page.data)), page):
+    raster = inverted(page.data)
+    for begin in IMMEDIATE:
+        raster = raster.replace(begin, begin[:1] + NUDGED)
+    for top, rows, data in banded(raster, page):
         yield b"BITMAP 0,%d,%d,%d,0,%b\r\n" % (top, page.stride, rows, data)
     yield ORDER
 

@@ -152,8 +152,12 @@ def _line_scale(make: Callable[[SerialLine], StreamFunction], identity: Identity
 
 
 def _printer(args: argparse.Namespace, port: int | None) -> Made:
-    wire, device = _stream(args, printer.UsbPrinter(), printer.ESCPOS, port)
-    return printer_of(args, wire, args.labels, keeps=False), device
+    identity, device_id = printer.SPEAKERS[args.language]
+    function = printer.UsbPrinter(device_id)
+    wire, device = _stream(args, function, identity, port)
+    sim = printer_of(args, wire, args.labels, keeps=False)
+    function.sense = lambda: printer.PortStatus(sim.path.paper_out, fault=sim.path.halted)
+    return sim, device
 
 
 def _wedge(args: argparse.Namespace, port: int | None) -> Made:
