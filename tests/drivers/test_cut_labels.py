@@ -24,7 +24,8 @@ from tests.drivers.rig import turns
 NEXT = Page(PAGE.width, 60, bytes((row * 13 + column * 5) % 251 for row in range(60) for column in range(48)))
 NEXT_JOB = PrintJob("job-2", NEXT)
 STRIDE = {"zpl": 151, "tspl": 509, "epl2": 509, "cpcl": 1009, "escpos": 509}  # primes: no rhythm of the bytes
-REAL_ROWS = 48
+REAL_ROWS = 24
+LEARNT_S, HEALED_S, PRINTED_S = 4.5, 9, 3  # the slowest language asks for four seconds; a label takes one
 SHARES = 64  # of all cuts, each a test of its own: one must end within its time
 
 
@@ -40,10 +41,10 @@ class Way(StrEnum):
 async def length(language: str, page: Page) -> int:
     """How many bytes a printer receives for a label, questions included."""
     async with Bench(language).on() as bench:
-        await bench.settle()
+        await bench.settle(LEARNT_S)
         before = bench.printer.received_bytes
         assert (await bench.print(PrintJob("job-1", page))).proof is BEST[language]
-        await bench.clock.advance(10)
+        await bench.clock.advance(PRINTED_S)
         return bench.printer.received_bytes - before
 
 
@@ -51,17 +52,17 @@ async def cut_at(language: str, way: Way, at: int, page: Page) -> None:
     """Print, cut after so many bytes, heal, and print the next label."""
     where = f"{language}: {way} after {at} bytes"
     async with Bench(language, keeps_half_command=way is Way.AGENT).on() as bench:
-        await bench.settle()
+        await bench.settle(LEARNT_S)
         result = await _cut_print(bench, way, at, PrintJob("job-1", page))
         _is_honest(result, bench, page, where)
         await _heal(bench, way)
-        await bench.clock.advance(60)
+        await bench.clock.advance(PRINTED_S)
         ours = [label for label in bench.whole if shows(label, page, language)]
         assert len(ours) <= 1, where
         assert result is None or result.proof is not Proof.FAILED or not bench.labels, where
         before = len(bench.labels)
         after = await bench.print(NEXT_JOB)
-        await bench.clock.advance(30)
+        await bench.clock.advance(PRINTED_S)
         fresh = bench.labels[before:]
         assert [label.mark for label in fresh] == [Mark.WHOLE], where
         assert shows(_end_of_strip(fresh[0], language), NEXT, language), where
@@ -123,7 +124,7 @@ async def _heal(bench: Bench, way: Way) -> None:
     await bench.endpoint.plug()
     await turns()
     await bench.open()
-    await bench.settle(20)
+    await bench.settle(HEALED_S)
 
 
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.name.lower())
@@ -134,7 +135,7 @@ async def test_a_label_cut_off_here_and_there(language: str, way: Way) -> None:
 
 
 def real_label() -> Page:
-    """The part of a shipped label with its barcode, as wide as a mobile printer's head and 6 mm high."""
+    """The part of a shipped label with its barcode, as wide as a mobile printer's head and 3 mm high."""
     template = find_template("parcel-80")
     page = render(template, sample_data(template), fonts=Fonts())
     stride = PAGE.stride
