@@ -86,11 +86,16 @@ class LabelPrinter(Served):
         progress = self._language.progress(self._talk, self._options)
         if self._asks:
             await progress.begin()
-        reason = await self._sender.stream(attempt, label)
-        if reason:
-            attempt.stop(reason)
-        else:
-            attempt.proof, attempt.reason = await self._proof(progress)
+        self._talk.on_report = progress.take
+        try:
+            reason = await self._sender.stream(attempt, label)
+            progress.sent()
+            if reason:
+                attempt.stop(reason)
+            else:
+                attempt.proof, attempt.reason = await self._proof(progress)
+        finally:
+            self._talk.on_report = None
 
     async def _refusal(self) -> str:
         """Why nothing can be printed now, asked before the first byte; a mute printer may be tried."""
@@ -122,11 +127,7 @@ class LabelPrinter(Served):
             await self._talk.ask_condition(self._language.rounds)
             obstacle = self._talk.obstacle()
             return (Proof.UNKNOWN, obstacle) if obstacle else (Proof.SENT, "")
-        self._talk.on_report = progress.take
-        try:
-            return await self._follow(progress)
-        finally:
-            self._talk.on_report = None
+        return await self._follow(progress)
 
     async def _follow(self, progress: Progress) -> tuple[Proof, str]:
         end_s = self._clock.monotonic_s() + self._options.integer("proof_timeout_s")

@@ -24,7 +24,10 @@ class Progress(Protocol):
         """Note how things stand before the first byte."""
 
     def take(self, report: Report) -> None:
-        """A reply has come, some time after the last byte."""
+        """A reply has come, some time after the first byte."""
+
+    def sent(self) -> None:
+        """The last byte is out: what replies said before means nothing, but for what they acknowledged."""
 
     def proof(self) -> Proof | None:
         """What is proved by now; None while more may come."""
@@ -62,6 +65,9 @@ class Drained:
             self._talk.on_report = None
         if self._before is not None:
             self.questions = (*self.questions, self._counter)
+
+    def sent(self) -> None:
+        self._idle = 0
 
     def take(self, report: Report) -> None:
         if report.source == self._counter:
@@ -101,6 +107,9 @@ class RoseAndFell:
     async def begin(self) -> None:
         """Nothing: it was seen idle."""
 
+    def sent(self) -> None:
+        self._rose, self._fell = False, 0
+
     def take(self, report: Report) -> None:
         if report.source != self._state:
             return
@@ -128,6 +137,9 @@ class Acknowledged:
         """Have the acknowledgement of the order to come awaited."""
         if self._talk.heard(self._acknowledgement):
             self._talk.expect(self._acknowledgement)
+
+    def sent(self) -> None:
+        """The acknowledgement may be here before the port has said that it took the last byte."""
 
     def take(self, report: Report) -> None:
         self._acknowledged = self._acknowledged or report.accepted is True
