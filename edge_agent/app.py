@@ -10,13 +10,14 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.assembly import Parts, configured_devices, printery
 from edge_agent.clock import ClockFloor, boot_id, system_clock
 from edge_agent.commands.agent_ops import Controls
+from edge_agent.commands.joining import make_configuring, offer_configuring
 from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.single import only_agent
@@ -26,6 +27,8 @@ from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.settings.model import Settings
+from edge_agent.settings.starting import Started
+from edge_agent.supervisor import Configured
 from edge_agent.uplink.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -47,9 +50,14 @@ class App:
     """One booth, from settings to the end of its run."""
 
     def __init__(
-        self, settings: Settings, registry: Registry, set_level: Callable[[str, int], None] = _no_level
+        self,
+        settings: Settings,
+        registry: Registry,
+        set_level: Callable[[str, int], None] = _no_level,
+        started: Started | None = None,
     ) -> None:
-        """`set_level` is the log's: another level for some minutes."""
+        """`set_level` is the log's, for some minutes; `started` tells where the settings came from."""
+        self._started = started
         self._settings = settings
         self._registry = registry
         self._set_level = set_level
@@ -63,7 +71,7 @@ class App:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self._end)
         try:
             async with contextlib.AsyncExitStack() as stack:
                 await self._assemble(stack)
@@ -83,16 +91,8 @@ class App:
         stack.enter_context(only_agent(Path(settings.state.directory)))
         ledger = await stack.enter_async_context(_open_ledger(settings, clock))
         hotplug = stack.enter_context(Hotplug())
-        parts = Parts(
-            settings,
-            clock,
-            ledger,
-            devices,
-            printery=printery(settings),
-            plugged=hotplug.changed,
-            controls=Controls(self._set_level, self._restart.set),
-            floor_ms=lambda: floor.utc_ms,
-        )
+        parts = self._parts(clock, ledger, devices, hotplug, floor)
+        configuring = self._configuring(parts, ledger, clock)
         await parts.counter.resume()
         await parts.server.start()
         stack.push_async_callback(parts.server.close)
@@ -102,17 +102,61 @@ class App:
             for work, name in parts.centre.works():
                 tasks(work, name)
             tasks(parts.router.run(parts.uplink.commands), "commands")
+        if configuring is not None:
+            tasks(configuring(), "configuration")
         tasks(parts.counter.run(), "counter")
         tasks(parts.booth.run(), "devices")
-        notifier = Notifier.from_environment(os.environ)
-        watchdog = Watchdog(notifier, watchdog_interval_s(os.environ), clock)
-        watchdog.expect("ledger", 2.5 * HOUSEKEEPING_S)
-        tasks(watchdog.run(), "watchdog")
         tasks(self._when_restarting(parts, clock), "restart")
+        notifier = Notifier.from_environment(os.environ)
+        watchdog = _watchdog(notifier, clock)
+        tasks(watchdog.run(), "watchdog")
         tasks(_keep_house(ledger, floor, clock, watchdog), "housekeeping")
         notifier.ready(f"{settings.booth.id}: {len(devices)} devices")
         stack.callback(notifier.stopping)
         log.info("edge-agent %s runs booth %s", __version__, settings.booth.id)
+
+    def _parts(
+        self,
+        clock: Clock,
+        ledger: Ledger,
+        devices: Sequence[Configured],
+        hotplug: Hotplug,
+        floor: ClockFloor,
+    ) -> Parts:
+        return Parts(
+            self._settings,
+            clock,
+            ledger,
+            devices,
+            printery=printery(self._settings),
+            plugged=hotplug.changed,
+            controls=Controls(self._set_level, self._restart.set),
+            floor_ms=lambda: floor.utc_ms,
+        )
+
+    def _configuring(
+        self, parts: Parts, ledger: Ledger, clock: Clock
+    ) -> Callable[[], Awaitable[None]] | None:
+        """What changes the configuration; without generations there is nothing to change."""
+        if self._started is None:
+            return None
+        made = make_configuring(
+            self._started,
+            self._registry,
+            ledger,
+            clock,
+            parts.uplink,
+            stored=parts.stored,
+            restart=self._restart.set,
+        )
+        offer_configuring(made, parts.router, parts.server)
+        wishes = parts.uplink.desired if parts.uplink else asyncio.Queue[bytes]()
+        return lambda: made.run(wishes, parts.router)
+
+    def _end(self) -> None:
+        """Somebody wants us to stop: that is no restart, even if one was ordered."""
+        self._restart.clear()
+        self._stop.set()
 
     async def _when_restarting(self, parts: Parts, clock: Clock) -> None:
         """Stop once no parcel is in hand, or after a while."""
@@ -121,6 +165,12 @@ class App:
         while parts.counter.busy and clock.monotonic_s() < until_s:
             await clock.sleep(0.5)
         self._stop.set()
+
+
+def _watchdog(notifier: Notifier, clock: Clock) -> Watchdog:
+    watchdog = Watchdog(notifier, watchdog_interval_s(os.environ), clock)
+    watchdog.expect("ledger", 2.5 * HOUSEKEEPING_S)
+    return watchdog
 
 
 @contextlib.asynccontextmanager

@@ -83,7 +83,7 @@ class Parts:
             {"status": self._status, **{name: _local(order) for name, order in orders.items()}},
             self._standing,
         )
-        self.centre = Centre(settings, ledger, clock, self.snapshot, self._stored)
+        self.centre = Centre(settings, ledger, clock, self.snapshot, self.stored)
         self.uplink = self.centre.uplink
         orders.update(self.centre.orders())
         checks = {**box_checks(ledger, Path(settings.state.directory)), **self.snapshot.checks()}
@@ -101,7 +101,7 @@ class Parts:
             parse=lambda scan: parse(scan.text, aim=scan.aim),
             render=self._render,
             tell=self._tell,
-            stored=self._stored,
+            stored=self.stored,
         )
         return Counter(
             ports,
@@ -114,7 +114,7 @@ class Parts:
     def _make_router(self, orders: Mapping[str, AnyOperation], floor_ms: Callable[[], int]) -> Router:
         respond = self.uplink.respond if self.uplink else _nowhere
         parts = (self._settings, self._ledger, self._clock, orders)
-        return make_router(*parts, floor_ms=floor_ms, respond=respond, stored=self._stored)
+        return make_router(*parts, floor_ms=floor_ms, respond=respond, stored=self.stored)
 
     async def _render(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
         booth = self._settings.booth
@@ -131,13 +131,14 @@ class Parts:
         data: dict[str, JsonValue] = {"kind": view.kind, "status": view.status.value, "reason": view.reason}
         event = EventDraft("device.changed", view.id, self._clock.stamp(), data)
         try:
-            self._stored(await self._ledger.commit(Entry([event])))
+            self.stored(await self._ledger.commit(Entry([event])))
         except EdgeError as error:
             log.error("%s", error)
         if self.uplink is not None:
             self.uplink.devices_changed()
 
-    def _stored(self, events: Sequence[StoredEvent]) -> None:
+    def stored(self, events: Sequence[StoredEvent]) -> None:
+        """Events that are on disk now: for the centre and for whoever watches."""
         if self.uplink is not None:
             self.uplink.stored(events)
         if self.server.watched:

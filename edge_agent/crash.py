@@ -23,6 +23,13 @@ POINTS = (
     "event.published",
     "event.acknowledged",
 )
+CONFIG_POINTS = (  # passed only when the configuration changes
+    "config.written",
+    "config.switched",
+    "config.started",
+    "config.confirmed",
+    "config.undone",
+)
 
 
 def reach(point: str) -> None:

@@ -1,4 +1,4 @@
-"""`edge-agent config`: check the settings, show what is in force, print their schema.
+"""`edge-agent config`: check the settings, show what a file means, print their schema; change them.
 
 Owns: the verbs, their output and exit codes (0 ok, 2 the settings cannot be used).
 Must not know: how settings are checked. Imports them only when a verb runs: pydantic is slow to import.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.cli import config_change
 from edge_agent.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def register(
     show.set_defaults(run=run_show)
     schema = _verb(verbs, "schema", "print the JSON Schema of the settings, for editors")
     schema.set_defaults(run=run_schema)
+    config_change.register(verbs, DEFAULT_FILE)
 
 
 def run_check(arguments: argparse.Namespace) -> int:

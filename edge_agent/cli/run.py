@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
+import time
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_agent.registry import Registry
+    from edge_agent.settings.starting import Started
+
+log = logging.getLogger(__name__)
 
 DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
 
@@ -31,14 +40,16 @@ def run(args: argparse.Namespace) -> int:
     from edge_agent.app import RESTART, App
     from edge_agent.logs import Logs, is_journal
     from edge_agent.registry import Registry
-    from edge_agent.settings.load import load
 
     registry = Registry.installed()
-    settings = load(args.config, registry)
+    started = _begin(args.config, registry)
+    settings = started.settings
     logs = Logs(settings.log.level, journal=is_journal(os.environ))
     logs.start()
+    if started.note:
+        log.error("not the configuration that was wanted: %s", started.note)
     try:
-        code = asyncio.run(_serve(App, settings, registry, logs))
+        code = asyncio.run(_serve(App, started, registry, logs))
     finally:
         logs.stop()
     if code == RESTART:
@@ -46,5 +57,17 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-async def _serve(app: Any, settings: Any, registry: Any, logs: Any) -> int:
-    return int(await app(settings, registry, logs.set_level).run())
+def _begin(path: Path, registry: Registry) -> Started:
+    """The configuration to run with. Another agent's trial is not ours to count: its directory is locked."""
+    from edge_agent.clock import boot_id
+    from edge_agent.ledger.single import only_agent
+    from edge_agent.settings.starting import choose, state_directory
+
+    directory = state_directory(path)
+    with only_agent(directory) if directory.is_dir() else nullcontext():
+        uptime_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        return choose(path, registry, boot=boot_id(), uptime_ms=uptime_ms)
+
+
+async def _serve(app: Any, started: Any, registry: Any, logs: Any) -> int:
+    return int(await app(started.settings, registry, logs.set_level, started).run())

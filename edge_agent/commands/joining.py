@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from edge_agent.commands import configuring
 from edge_agent.commands.admission import Admission
+from edge_agent.commands.configuring import Configuring, Surroundings
 from edge_agent.commands.keyring import Keyring
-from edge_agent.commands.operations import AnyOperation
+from edge_agent.commands.operations import AnyOperation, Stepwise
 from edge_agent.commands.router import Router
 from edge_agent.events.model import JsonValue, StoredEvent
 from edge_agent.ledger.ledger import Ledger
+from edge_agent.local.server import LocalServer
+from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.settings.model import Settings
+from edge_agent.settings.starting import Started
+from edge_agent.uplink.uplink import Uplink
 
 
 def keyring(settings: Settings) -> Keyring:
@@ -37,3 +43,37 @@ def make_router(
     groups = frozenset(settings.commands.groups)
     admission = Admission(settings.booth.id, keyring(settings), groups, floor_ms)
     return Router(ledger, clock, orders, admission, respond=respond, stored=stored)
+
+
+def make_configuring(
+    started: Started,
+    drivers: Registry,
+    ledger: Ledger,
+    clock: Clock,
+    uplink: Uplink | None,
+    *,
+    stored: Callable[[Sequence[StoredEvent]], None],
+    restart: Callable[[], None],
+) -> Configuring:
+    """Changes of the configuration; without a centre only a person on the box makes any."""
+    by_broker = started.settings.uplink.ack == "broker"
+
+    def online() -> bool:
+        return uplink is not None and uplink.health.connected and (uplink.health.proven or by_broker)
+
+    def changed() -> None:
+        if uplink is not None:
+            uplink.config_changed()
+
+    keys = keyring(started.settings)
+    around = Surroundings(ledger, clock, drivers, keys, stored, restart, online, changed)
+    made = Configuring(started, around)
+    if uplink is not None:
+        uplink.config = made.report
+    return made
+
+
+def offer_configuring(made: Configuring, router: Router, server: LocalServer) -> None:
+    """Let the centre and the command line order it."""
+    router.extend({configuring.TYPE: Stepwise(made.command)})
+    server.extend({"config.try": made.local, "config.confirm": made.confirm, "config.show": made.show})

@@ -50,7 +50,12 @@ class Router:
         self._stored = stored
         self._waiting: asyncio.Queue[CommandMessage] = asyncio.Queue()
         self._held = 0  # taken and not yet begun, in the queue or on its way to it
+        self.taken_up = asyncio.Event()
         self.applying: list[Taken] = []  # begun before the last restart; whoever applies tells their end
+
+    def extend(self, operations: Mapping[str, AnyOperation]) -> None:
+        """Further operations. Before `run`."""
+        self._operations = {**self._operations, **operations}
 
     async def run(self, inbox: Inbox) -> None:
         """Serve until cancelled."""
@@ -71,6 +76,7 @@ class Router:
                     await self.end(taken.id, taken.type, "failed", {"code": "agent.restarted"})
         except DeviceError as error:
             log.error("%s", error)
+        self.taken_up.set()
 
     async def _take_all(self, inbox: Inbox, tasks: asyncio.TaskGroup) -> None:
         """Never waits for an operation: the broker holds back everything else until a command is taken."""

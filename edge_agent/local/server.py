@@ -49,6 +49,10 @@ class LocalServer:
         self._watchers: set[_Watcher] = set()
         self._server: asyncio.Server | None = None
 
+    def extend(self, operations: Mapping[str, Operation]) -> None:
+        """Further operations. Before `start`."""
+        self._operations = {**self._operations, **operations}
+
     async def start(self) -> None:
         """Listen. Raises ConfigError where the socket cannot be made."""
         try:

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -42,6 +42,23 @@ class Checked:
     problems: tuple[Problem, ...] = ()
 
 
+Placing = Callable[[Finding], tuple[str, Place]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document that was read, and where everything in it stands."""
+
+    file: str
+    document: Table
+    positions: Positions
+
+    def place(self, finding: Finding) -> tuple[str, Place]:
+        """The file and the place that a finding speaks of."""
+        find = self.positions.key if finding.at_key else self.positions.value
+        return self.file, find(finding.path)
+
+
 def load(path: Path, drivers: Registry) -> Settings:
     """The settings of the file. Raises ConfigError config.invalid with one line for each problem."""
     checked = check_file(path, drivers)
@@ -53,7 +70,7 @@ def load(path: Path, drivers: Registry) -> Settings:
 def check_file(path: Path, drivers: Registry) -> Checked:
     """Check a file; that it cannot be read is a problem like any other."""
     try:
-        data = _read(path)
+        data = read_bytes(path)
     except OSError as error:
         return _only(str(path), Place(), f"cannot be read: {error.strerror or error}")
     except ValueError:
@@ -63,25 +80,32 @@ def check_file(path: Path, drivers: Registry) -> Checked:
 
 def check(data: bytes, file: str, drivers: Registry) -> Checked:
     """Check the bytes of a file; `file` is what problems call it."""
+    source = read_source(data, file)
+    if isinstance(source, Problem):
+        return Checked(None, (source,))
+    return check_document(source.document, source.place, drivers)
+
+
+def read_source(data: bytes, file: str) -> Source | Problem:
+    """The document in the bytes of a file, not checked yet, or why there is none."""
     if len(data) > MAX_BYTES:
-        return _only(file, Place(), "is too large", f"at most {MAX_BYTES // 1024} KiB")
+        return Problem(file, Place(), "", "is too large", f"at most {MAX_BYTES // 1024} KiB")
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         place = place_of(before, len(before))
-        return _only(file, place, "is no UTF-8 text", "a file saved as UTF-8")
+        return Problem(file, place, "", "is no UTF-8 text", "a file saved as UTF-8")
     positions = Positions(text)
     if positions.too_deep:
-        return _only(file, positions.too_deep, "is nested too deeply", f"at most {MAX_DEPTH} levels")
+        words = f"at most {MAX_DEPTH} levels"
+        return Problem(file, positions.too_deep, "", "is nested too deeply", words)
     document = _parse(text, file)
-    if isinstance(document, Problem):
-        return Checked(None, (document,))
-    return _check_document(document, file, positions, drivers)
+    return document if isinstance(document, Problem) else Source(file, document, positions)
 
 
-def _read(path: Path) -> bytes:
-    """The file, at most one byte more than is allowed."""
+def read_bytes(path: Path) -> bytes:
+    """The file, at most one byte more than is allowed. Raises OSError, ValueError for an impossible name."""
     with open(path, "rb", opener=_without_waiting) as file:  # Path.open takes no opener
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError("it is no regular file")
@@ -117,18 +141,19 @@ def _toml_place(text: str, message: str) -> tuple[Place, str]:
     return Place(int(found[2]), int(found[3])), what
 
 
-def _check_document(document: Table, file: str, positions: Positions, drivers: Registry) -> Checked:
+def check_document(document: Table, place: Placing, drivers: Registry) -> Checked:
+    """Check a document; `place` tells where what a finding speaks of was written."""
     findings = _unreadable_numbers(document) or _newer_schema(document)
     if findings:
-        return _failed(file, positions, findings)
+        return failed(place, findings)
     filled, findings = check_devices(document, drivers)
     try:
         settings = Settings.model_validate(_with_port(filled))
     except ValidationError as refused:
         errors = refused.errors(include_url=False)
         findings += map(explain, errors[:MAX_PROBLEMS])
-        return _failed(file, positions, findings, unsaid=len(errors[MAX_PROBLEMS:]))
-    return _failed(file, positions, findings) if findings else Checked(settings)
+        return failed(place, findings, unsaid=len(errors[MAX_PROBLEMS:]))
+    return failed(place, findings) if findings else Checked(settings)
 
 
 def _unreadable_numbers(document: Table) -> list[Finding]:
@@ -172,20 +197,21 @@ def _with_port(document: Table) -> Table:
     return {**document, "uplink": {**uplink, "port": 1883}}
 
 
-def _failed(file: str, positions: Positions, findings: Iterable[Finding], *, unsaid: int = 0) -> Checked:
-    problems = sorted(_problem(file, positions, finding) for finding in findings)
+def failed(place: Placing, findings: Iterable[Finding], *, unsaid: int = 0) -> Checked:
+    """The findings as problems in the order of the file, the last ones only counted."""
+    problems = sorted(_problem(place, finding) for finding in findings)
     unsaid += len(problems[MAX_PROBLEMS:])
     if unsaid:
         last = problems[MAX_PROBLEMS:][:1] or problems[-1:]
-        problems[MAX_PROBLEMS:] = [Problem(file, last[0].place, "", f"and {unsaid} more problems")]
+        problems[MAX_PROBLEMS:] = [Problem(last[0].file, last[0].place, "", f"and {unsaid} more problems")]
     return Checked(None, tuple(problems))
 
 
-def _problem(file: str, positions: Positions, finding: Finding) -> Problem:
-    find = positions.key if finding.at_key else positions.value
+def _problem(place: Placing, finding: Finding) -> Problem:
+    file, where = place(finding)
     return Problem(
         file,
-        find(finding.path),
+        where,
         shown_path(finding.path),
         finding.message,
         finding.expected,

@@ -59,6 +59,14 @@ class Topics:
         return self.up("rsp")
 
     @property
+    def config(self) -> str:
+        return self.up("cfg")
+
+    @property
+    def desired(self) -> str:
+        return self.down("cfg")
+
+    @property
     def ack(self) -> str:
         return self.down("ack")
 

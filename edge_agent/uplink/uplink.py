@@ -44,6 +44,8 @@ OVERRAN = {0x93, 0x94}  # DISCONNECT: receive maximum exceeded, topic alias inva
 class Uplink:
     """Connects the ledger with the centre. Run it; it ends by cancellation after `goodbye`."""
 
+    config: Callable[[], Mapping[str, JsonValue]] | None = None  # what `up/cfg` says
+
     def __init__(
         self,
         ledger: Ledger,
@@ -80,6 +82,7 @@ class Uplink:
             ledger, self.health, presence, self._tell_state, acked=lambda: self.acked, central=central
         )
         self.commands: Inbox = asyncio.Queue(maxsize=COMMANDS_WAITING)
+        self.desired: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
         self._loop = asyncio.get_running_loop()
         self._busy = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - spreads answers, guards nothing
@@ -110,6 +113,11 @@ class Uplink:
     def devices_changed(self) -> None:
         """Publish the inventory anew."""
         self._newest(self._topics.devices, {"devices": self._presence.devices()})
+
+    def config_changed(self) -> None:
+        """Publish what is in force anew."""
+        if self.config is not None:
+            self._newest(self._topics.config, self.config())
 
     def live(self, reading: Mapping[str, JsonValue]) -> None:
         """A weight as it is shown now: told to whoever listens, kept by nobody."""
@@ -162,6 +170,7 @@ class Uplink:
         self._busy.set()
         self._standing.anew()
         self._loop.call_soon(self.devices_changed)
+        self._loop.call_soon(self.config_changed)
 
     def went_down(self, reason: str, code: int) -> None:
         if self.health.connected or not self.health.reason.startswith(reason):
@@ -182,6 +191,9 @@ class Uplink:
         """Anything that the broker brings; hostile until parsed."""
         if message.topic == self._topics.ack:
             self._ack(message)
+        elif message.topic == self._topics.desired:
+            self._desire(message.payload)
+            message.done()
         elif addressee := self._topics.addressee(message.topic):
             self._command(message, addressee)
         elif message.topic == self._topics.certificate and not message.retained:
@@ -215,6 +227,12 @@ class Uplink:
                 self.publisher.central_ack(ack.epoch, ack.upto, ack.rejections(), ack.also)
                 self._refresh()
         message.done()
+
+    def _desire(self, payload: bytes) -> None:
+        """The newest wish counts; it is retained, so that what is not taken comes again."""
+        if self.desired.full():
+            self.desired.get_nowait()
+        self.desired.put_nowait(payload)
 
     def _command(self, message: Inbound, addressee: str) -> None:
         command = read_order(message.payload, addressee, retained=message.retained)

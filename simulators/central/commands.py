@@ -6,7 +6,6 @@ Owns: the JSON of a command. Must not know: storage, MQTT, what a booth makes of
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,9 +26,10 @@ class Order:
     notafter_s: float = 60.0
 
 
-def make_command(order: Order, counter: int, signer: tuple[str, Signer] | None = None) -> tuple[str, str]:
-    """Its id and its payload. `signer` is a key id and what signs the canonical JSON of everything else."""
-    command_id = str(uuid.uuid4())
+def make_command(
+    command_id: str, order: Order, counter: int, signer: tuple[str, Signer] | None = None
+) -> str:
+    """Its payload. `signer` is a key id and what signs the canonical JSON of everything else."""
     notafter = datetime.now(UTC) + timedelta(seconds=order.notafter_s)
     command: dict[str, JsonValue] = {
         "id": command_id,
@@ -44,7 +44,17 @@ def make_command(order: Order, counter: int, signer: tuple[str, Signer] | None =
         keyid, sign = signer
         command["keyid"] = keyid
         command["signature"] = sign(canonical(command).encode())
-    return command_id, canonical(command)
+    return canonical(command)
+
+
+def make_configuration(to: str, version: int, config: str, signer: tuple[str, Signer] | None = None) -> str:
+    """The payload of `dn/cfg`: what is to lie over the booth's own settings."""
+    wish: dict[str, JsonValue] = {"version": version, "config": config, "to": to, "issuedby": ISSUED_BY}
+    if signer is not None:
+        keyid, sign = signer
+        wish["keyid"] = keyid
+        wish["signature"] = sign(canonical(wish).encode())
+    return canonical(wish)
 
 
 def canonical(value: Mapping[str, JsonValue]) -> str:

@@ -13,6 +13,7 @@ import re
 import secrets
 import ssl
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, TypeVar
 
 from edge_agent.sdk.errors import CommandError, ConfigError, LinkError, ProtocolError
 from simulators.central.acks import Acker
-from simulators.central.commands import JsonValue, Order, Signer, make_command
+from simulators.central.commands import JsonValue, Order, Signer, make_command, make_configuration
 from simulators.central.desk import Desk
 from simulators.central.moods import Moods
 from simulators.central.racing import first_to_end
@@ -159,22 +160,28 @@ class Central:
 
         Raises LinkError without a connection, CommandError for a name that is none.
         """
-        client = self._client
-        if not _TARGET.fullmatch(booth):
+        client, store = self._online_client(), self._store
+        if not _TARGET.fullmatch(booth) or store is None:
             raise CommandError("central.no_booth", f"{booth!r} is no booth")
-        if client is None or self._store is None:
-            raise LinkError("central.offline", "not connected to the broker")
-        order, made = Order(booth, kind, args, notafter_s), list[str]()
+        order, command_id = Order(booth, kind, args, notafter_s), str(uuid.uuid4())
 
         def make(counter: int) -> tuple[str, str]:
-            command_id, payload = make_command(order, counter, self._signer)
-            made.append(command_id)
-            return command_id, payload
+            return command_id, make_command(command_id, order, counter, self._signer)
 
-        payload = await self._write(self._store.add_command, booth, kind, make, _now_ms())
+        payload = await self._write(store.add_command, booth, kind, make, _now_ms())
         properties = Properties(message_expiry_s=max(1, round(notafter_s)))
         await client.publish(f"{self._root}/{booth}/dn/cmd", payload.encode(), properties=properties)
-        return made[0]
+        return command_id
+
+    async def configure(self, booth: str, version: int, config: str) -> None:
+        """Wish a booth this configuration, retained. Raises LinkError without a connection."""
+        client, payload = self._online_client(), make_configuration(booth, version, config, self._signer)
+        await client.publish(f"{self._root}/{booth}/dn/cfg", payload.encode(), retain=True)
+
+    def _online_client(self) -> MqttClient:
+        if self._client is None:
+            raise LinkError("central.offline", "not connected to the broker")
+        return self._client
 
     async def outcome(self, command_id: str, timeout_s: float = 10.0) -> CommandRecord:
         """The command once it is done, failed, rejected or expired; TimeoutError if it is not by then."""

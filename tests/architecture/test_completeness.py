@@ -9,12 +9,13 @@ from typing import cast
 
 from edge_agent.booth import Booth
 from edge_agent.cli.decode import as_object
-from edge_agent.commands import replay
+from edge_agent.commands import configuring, replay
 from edge_agent.commands.agent_ops import Controls, agent_operations
 from edge_agent.commands.operations import operations
 from edge_agent.counter.counter import Counter
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.values import Reading, Status
+from edge_agent.settings.layers import CENTRE_MAY_SET, ONLY_SIGNED
 from edge_agent.uplink.topics import Topics
 from tests.architecture.tree import ROOT, Function, called, functions, sources, text_of, tree_of
 
@@ -49,7 +50,12 @@ def test_the_contract_names_the_commands_that_exist_and_no_others() -> None:
         **operations(cast(Booth, None), cast(Counter, None)),  # they only build their tables
         **agent_operations(cast(Controls, None), {}),
     }
-    assert told == set(known) | {replay.TYPE}
+    assert told == set(known) | {replay.TYPE, configuring.TYPE}
+
+
+def test_the_keys_that_the_centre_may_set_are_the_documented_ones() -> None:
+    told = text_of(CONTRACT).partition("The centre may set these keys and no others:")[2].partition("\n")[0]
+    assert re.findall(r"`([a-z_.]+)`", told) == [*CENTRE_MAY_SET, *ONLY_SIGNED]
 
 
 def test_the_fields_of_decode_are_documented() -> None:

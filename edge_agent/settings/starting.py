@@ -1,0 +1,154 @@
+"""Which configuration the agent starts with: the file, what was applied over it, or the last that worked.
+
+Owns: that choice, and what it leaves on disk. Must not know: the network, how a configuration came.
+
+An edit of booth.toml wins over what was applied before it, but for the centre's text, which lies over either.
+A file that cannot be used is passed over for the last generation that could.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_agent.registry import Registry
+from edge_agent.sdk.errors import ConfigError, DeviceError
+from edge_agent.settings.generations import Generation, Generations, Report, digest
+from edge_agent.settings.layers import check_layers
+from edge_agent.settings.load import Checked, check, check_file, read_bytes
+from edge_agent.settings.model import Settings, State
+from edge_agent.settings.problems import Problem
+
+log = logging.getLogger(__name__)
+
+FOLDER = "config"
+STATE = re.compile(r"""^\[state\][^\[]*?^[ \t]*directory[ \t]*=[ \t]*["'](/[^"'\n]*)["']""", re.MULTILINE)
+PROBLEMS_KEPT = 10  # of a refusal: what fits into a report
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What the agent runs with. `note` says what a person must know of the choice."""
+
+    settings: Settings
+    generation: Generation
+    generations: Generations
+    path: Path
+    note: str = ""
+
+
+def state_directory(path: Path) -> Path:
+    """Where the booth keeps its state, as far as a file that may be broken tells."""
+    with contextlib.suppress(OSError, ValueError):
+        told = STATE.search(read_bytes(path).decode("utf-8", "replace"))
+        if told is not None:
+            return Path(told[1])
+    return State().directory
+
+
+def choose(path: Path, drivers: Registry, *, boot: str, uptime_ms: int) -> Started:
+    """Raises ConfigError config.invalid where neither the file nor anything before it can be used."""
+    return _Choice(path, drivers).made(boot, uptime_ms)
+
+
+class _Choice:
+    def __init__(self, path: Path, drivers: Registry) -> None:
+        self._path = path
+        self._drivers = drivers
+        try:
+            self._box = read_bytes(path)
+        except (OSError, ValueError):
+            self._box = b""
+        self._generations = Generations(state_directory(path) / FOLDER)
+        self._generations.load()
+
+    def made(self, boot: str, uptime_ms: int) -> Started:
+        with _as_note():
+            self._generations.begin(boot, uptime_ms)
+        standing = self._generations.standing
+        generation = self._generations.read(standing.current)
+        if generation is None:
+            generation = next(filter(None, map(self._generations.read, self._generations.numbers())), None)
+        if generation is None:
+            return self._from_file(None)
+        box = digest(self._text())
+        if box in {generation.box_hash, standing.spurned}:
+            return self._from(generation)
+        return self._from_file(generation)
+
+    def _text(self) -> str:
+        return self._box.decode("utf-8", "replace")
+
+    def _from(self, generation: Generation) -> Started:
+        """What is in force, or the newest before it that can still be used."""
+        checked = self._check(generation)
+        if checked.settings is not None:
+            return Started(checked.settings, generation, self._generations, self._path)
+        for number in (self._generations.standing.good, *self._generations.numbers()):
+            before = self._generations.read(number) if number != generation.number else None
+            if before and (settings := self._check(before).settings):
+                with _as_note():
+                    self._generations.fall_back(before.number, "unusable")
+                return Started(settings, before, self._generations, self._path, str(checked.problems[0]))
+        return self._from_file(None)
+
+    def _from_file(self, before: Generation | None) -> Started:
+        """booth.toml as it is now, with what the centre had set before, if that still fits."""
+        alone = check(self._box, str(self._path), self._drivers) if self._box else self._unread()
+        if alone.settings is None:
+            if before is not None and self._check(before).settings is not None:
+                log.error(
+                    "%s cannot be used, the last good configuration is: %s", self._path, alone.problems[0]
+                )
+                return replace(self._from(before), note=str(alone.problems[0]))
+            raise ConfigError("config.invalid", "\n".join(map(str, alone.problems)))
+        made = Generation(0, "file", self._text(), digest(self._text()))
+        report, settings = None, alone.settings
+        if before is not None and before.centre:
+            made = replace(made, centre=before.centre, version=before.version, signed=before.signed)
+            both = self._check(made)
+            if both.settings is None:
+                report = refusal(both.problems, before.version, before.centre, "centre")
+                made = replace(made, centre="", version=0)
+            settings = both.settings or alone.settings
+        with _as_note():
+            made = self._generations.adopt(made, report)
+        return Started(settings, made, self._generations, self._path)
+
+    def _unread(self) -> Checked:
+        """Why there is nothing in the file."""
+        return check_file(self._path, self._drivers)
+
+    def _check(self, generation: Generation) -> Checked:
+        name = str(self._path)
+        if not generation.centre:
+            return check(generation.file.encode("utf-8", "replace"), name, self._drivers)
+        file = generation.file.encode("utf-8", "replace")
+        return check_layers(file, name, generation.centre, self._drivers, signed=generation.signed)
+
+
+def refusal(problems: tuple[Problem, ...], version: int, text: str, origin: str, command: str = "") -> Report:
+    """The report of a configuration that cannot be used."""
+    told = tuple(problem.as_json() for problem in problems[:PROBLEMS_KEPT])
+    return Report(
+        state="refused",
+        version=version,
+        hash=digest(text),
+        reason="config.invalid",
+        problems=told,
+        command=command,
+        origin=origin,
+    )
+
+
+@contextlib.contextmanager
+def _as_note() -> Iterator[None]:
+    """A disk that takes no writes is no reason not to start."""
+    try:
+        yield
+    except DeviceError as error:
+        log.error("%s", error)
