@@ -168,7 +168,7 @@ class Central:
         def make(counter: int) -> tuple[str, str]:
             return command_id, make_command(command_id, order, counter, self._signer)
 
-        payload = await self._write(store.add_command, booth, kind, make, _now_ms())
+        payload = await self._write(store.add_command, booth, kind, make, time.time_ns() // 1_000_000)
         properties = Properties(message_expiry_s=max(1, round(notafter_s)))
         await client.publish(f"{self._root}/{booth}/dn/cmd", payload.encode(), properties=properties)
         return command_id
@@ -231,7 +231,9 @@ class Central:
 
     async def _announce(self, client: MqttClient) -> None:
         """Booths send their state again when they see a new epoch of the centre."""
-        payload = json.dumps({"epoch": secrets.token_hex(8), "startedms": _now_ms()}).encode()
+        payload = json.dumps(
+            {"epoch": secrets.token_hex(8), "startedms": time.time_ns() // 1_000_000}
+        ).encode()
         await client.publish(f"{self._root}/_sys/epoch", payload, retain=True)
 
     async def _ingest(self, client: MqttClient) -> None:
@@ -252,7 +254,7 @@ class Central:
         kind = rest.removeprefix("up/")
         if not _BOOTH.fullmatch(booth):
             return None
-        return Incoming(message.topic, booth, kind, message.payload, _now_ms())
+        return Incoming(message.topic, booth, kind, message.payload, time.time_ns() // 1_000_000)
 
     def _spread(self, taken: Taken) -> None:
         for news in taken.news:
@@ -298,7 +300,3 @@ class Central:
         finally:
             if not work.done():
                 await asyncio.wait([work])
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
