@@ -165,18 +165,16 @@ class Central:
             raise CommandError("central.no_booth", f"{booth!r} is no booth")
         order, command_id = Order(booth, kind, args, notafter_s), str(uuid.uuid4())
 
-        def make(counter: int) -> tuple[str, str]:
-            return command_id, make_command(command_id, order, counter, self._signer)
-
+        make = lambda counter: (command_id, make_command(command_id, order, counter, self._signer))  # noqa: E731 - passed on
         payload = await self._write(store.add_command, booth, kind, make, time.time_ns() // 1_000_000)
-        properties = Properties(message_expiry_s=max(1, round(notafter_s)))
-        await client.publish(f"{self._root}/{booth}/dn/cmd", payload.encode(), properties=properties)
+        expiry = Properties(message_expiry_s=max(1, round(notafter_s)))
+        await client.publish(f"{self._root}/{booth}/dn/cmd", payload.encode(), properties=expiry)
         return command_id
 
     async def configure(self, booth: str, version: int, config: str) -> None:
         """Wish a booth this configuration, retained. Raises LinkError without a connection."""
-        client, payload = self._online_client(), make_configuration(booth, version, config, self._signer)
-        await client.publish(f"{self._root}/{booth}/dn/cfg", payload.encode(), retain=True)
+        wish = make_configuration(booth, version, config, self._signer).encode()
+        await self._online_client().publish(f"{self._root}/{booth}/dn/cfg", wish, retain=True)
 
     def _online_client(self) -> MqttClient:
         if self._client is None:
