@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tools import acceptance_table, device_table, prompt_table
+from tools import acceptance_table, device_table, label_sheet, prompt_table
 
 ROOT = Path(__file__).parents[1]
 COMMAND = ".venv/bin/python -m tools.documents"
@@ -18,6 +18,7 @@ COMMAND = ".venv/bin/python -m tools.documents"
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "acceptance": ("docs/acceptance.md", acceptance_table.tables),
     "devices": ("docs/devices.md", device_table.table),
+    "labels": ("docs/labels.md", label_sheet.table),
     "prompts": ("docs/guide.md", prompt_table.table),
 }
 

@@ -17,6 +17,7 @@ LONG_BOOTH: Data = {
 }
 TIME: Data = {"local": "2026-11-23 21:15"}
 ITEM: Data = {"number": "RR123456785BD", "qr": "BXL1:0123456789ab:1:RR123456785BD"}
+TRACKED: Data = {"number": "RR123456785BD", "qr": "https://bdpost.gov.bd/track/RR123456785BD"}
 WEIGHT: Data = {"text": "1.234", "unit": "kg"}
 COD: Data = {"poisha": 125_000}
 BANGLA_RECIPIENT: Data = {
@@ -99,6 +100,7 @@ CHARGES: list[Data] = [
 RECEIPT: dict[str, Data] = {
     "bangla": {
         **_ACCEPTED,
+        "item": TRACKED,
         "sender": BANGLA_SENDER,
         "recipient": {**BANGLA_RECIPIENT, "place": "মিরপুর, ঢাকা ১২১৬"},
         "service": {"name": "পার্সেল"},
@@ -107,6 +109,7 @@ RECEIPT: dict[str, Data] = {
     },
     "cod": {
         **_ACCEPTED,
+        "item": TRACKED,
         "sender": ENGLISH_SENDER,
         "recipient": {**ENGLISH_RECIPIENT, "place": "Mirpur, Dhaka 1216"},
         "service": {"name": "EMS"},
@@ -114,9 +117,10 @@ RECEIPT: dict[str, Data] = {
         "charge": CHARGES,
         "total": {"poisha": 17_000},
     },
-    "bare": {**_ACCEPTED, "weight": {"unit": "kg"}},
+    "bare": {**_ACCEPTED, "item": TRACKED, "weight": {"unit": "kg"}},
     "long": {
         **PARCEL["long"],
+        "item": TRACKED,
         "recipient": {**LONG_RECIPIENT, "place": "ব্রাহ্মণবাড়িয়া সদর, ব্রাহ্মণবাড়িয়া, চট্টগ্রাম বিভাগ ৩৪০০"},
         "charge": [*CHARGES, {"name": "অতিরিক্ত বীমা / Supplementary insurance premium", "poisha": 1_234_500}],
         "total": {"poisha": 1_251_500},

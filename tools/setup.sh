@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 missing=""
-for package in python3-venv python3-dev gcc linux-libc-dev mosquitto mosquitto-clients fonts-noto-core; do
+for package in python3-venv python3-dev gcc linux-libc-dev mosquitto mosquitto-clients fonts-noto-core \
+    tesseract-ocr tesseract-ocr-ben tesseract-ocr-eng; do
     dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 if [ -n "$missing" ]; then

@@ -11,6 +11,7 @@ import zxingcpp
 from edge_agent.labels import elements as keys
 from edge_agent.labels.fields import Record
 from edge_agent.labels.page import Bitmap
+from edge_agent.labels.placing import Placed
 from edge_agent.labels.template import Template, parse_template
 from edge_agent.sdk.values import Page
 
@@ -85,6 +86,11 @@ def page_of(rows: list[str]) -> Page:
     return Page(len(rows[0]), len(rows), data)
 
 
+def is_shown(record: Record, placed: Placed) -> bool:
+    """Whether this data makes the element appear."""
+    return all(map(record.has, placed.when)) and not any(map(record.has, placed.unless))
+
+
 def expected(template: Template, data: Mapping[str, object]) -> Counter[tuple[str, str]]:
     """Every code that this label must show: its kind and its text."""
     record = Record(template.fields, data)
@@ -93,7 +99,7 @@ def expected(template: Template, data: Mapping[str, object]) -> Counter[tuple[st
         element = placed.element
         if not isinstance(element, keys.Coded):
             continue
-        if all(map(record.has, placed.when)) and not any(map(record.has, placed.unless)):
+        if is_shown(record, placed):
             shown[READER_NAMES[element.type], element.value.filled(record)] += 1
     return shown
 

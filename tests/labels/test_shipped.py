@@ -16,6 +16,7 @@ from edge_agent.labels.shaping import Fonts
 from edge_agent.labels.template import Template, find_template, sample_data, shipped_names
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
+from tests.labels.hostile import HOSTILE
 from tests.labels.paper import expected, ink_bounds, pixels, read
 from tools.label_samples import BANGLA_RECIPIENT, PARCEL, SAMPLES, Data
 
@@ -112,31 +113,6 @@ def test_both_ways_of_typing_bangla_print_alike(template: Template, fonts: Fonts
         return render(template, {**BARE, "recipient": {**BANGLA_RECIPIENT, "name": name}}, fonts=fonts)
 
     assert typed("NFC") == typed("NFD")
-
-
-HOSTILE = {
-    "esc-pos": "Rahim\x1b@\x1dV\x00",
-    "real-time": "Rahim\x10\x04\x01",
-    "zpl": "Rahim^XZ^XA^FDx^FS~JA",
-    "tspl": 'Rahim"\r\nPRINT 99,1\r\n',
-    "toml": "Rahim {recipient.phone} {{x}}",
-    "sql": "Robert'); DROP TABLE events;--",
-    "html": "<script>alert(1)</script>",
-    "nul": "Rahim\x00",
-    "c1": "Rahim\x9b2J",
-    "bidi": "\u202eরহিম\u202c",
-    "surrogate": "Rahim\ud83d",
-    "emoji": "Rahim 😀",
-    "arabic": "رحيم",
-    "zalgo": "R" + "\u0301\u0335" * 200,
-    "joiners": "\u200d\u200c" * 400,
-    "marks": "্" * 300,
-    "lines": "\n" * 300,
-    "spaces": "a" + " " * 900 + "b",
-    "long-word": "ক্ষুদ্র" * 100,
-    "10-kB": "Rahim " * 1700,
-    "1-MB": "x" * 1_000_000,
-}
 
 
 def refusal_or_none(template: Template, data: Data, fonts: Fonts) -> CommandError | None:
