@@ -122,8 +122,9 @@ def _links(root: Path, kind: str) -> dict[str, str]:
 
 
 def listed(folder: Path) -> list[Path]:
+    """What is in a folder of names. A name that udev is just making begins with ".#"."""
     try:
-        return sorted(folder.iterdir())[:PORTS_LIMIT]
+        return sorted(name for name in folder.iterdir() if not name.name.startswith("."))[:PORTS_LIMIT]
     except OSError:
         return []
 

@@ -168,3 +168,12 @@ def test_the_list_is_bounded(box: Box) -> None:
 
 def test_the_real_box_can_be_listed() -> None:
     assert all(port.node.startswith("/dev/") for port in serial_ports())
+
+
+def test_a_name_that_udev_is_still_making_is_no_name(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.usb_adapter("ttyUSB0", "1-1.2", "ftdi_sio", FTDI)
+    box.link("by-id", ".#usb-FTDI_FT232R_A10K-if00-port0e1346119062cea7e", "ttyUSB0")
+    assert [port.by_id for port in box.ports()] == [""]
+    box.link("by-id", "usb-FTDI_FT232R_A10K-if00-port0", "ttyUSB0")
+    assert [port.by_id for port in box.ports()] == ["/dev/serial/by-id/usb-FTDI_FT232R_A10K-if00-port0"]
