@@ -132,9 +132,13 @@ class HidPosDevice:
 
     def encode(self, text: str, aim: str = DEFAULT_AIM, symbology: int = 0) -> bytes:
         """One report or as many as the text needs, 64 bytes each."""
-        body = self._content.write(text, aim)
-        pieces = [body[at : at + DATA_BYTES] for at in range(0, len(body), DATA_BYTES)] or [b""]
-        return b"".join(_report(p, symbology, last=n == len(pieces)) for n, p in enumerate(pieces, 1))
+        return reports(self._content.write(text, aim), symbology)
+
+
+def reports(body: bytes, symbology: int = 0) -> bytes:
+    """The reports of one barcode, whatever its bytes are."""
+    pieces = [body[at : at + DATA_BYTES] for at in range(0, len(body), DATA_BYTES)] or [b""]
+    return b"".join(_report(p, symbology, last=n == len(pieces)) for n, p in enumerate(pieces, 1))
 
 
 def _report(piece: bytes, symbology: int, *, last: bool) -> bytes:

@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from drivers.scales.hid_scale import SPEC as HID_SCALE
+from drivers.scanners.hid_pos import SPEC as HID_POS
+from drivers.scanners.hid_pos import HidPosDevice
 from drivers.scanners.line import SPEC as SCANNER
 from drivers.scanners.line import LineScannerDevice
 from drivers.scanners.symbol_hid64 import SPEC as SYMBOL
@@ -24,7 +26,6 @@ from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import Kind, Options
 from edge_agent.sdk.errors import CommandError
 from simulators.control import Control, Simulated
-from simulators.endpoints import Endpoint
 from simulators.faults import parse_faults
 from simulators.programs.printer import add_printer_arguments, printer_of
 from simulators.programs.running import add_control_arguments, run_devices
@@ -40,6 +41,7 @@ from simulators.usb.pipe import StreamFunction, UsbEndpoint
 from simulators.usb.serial_line import SerialLine
 from simulators.wire import Wire
 
+FAULT_WORDS = f"stall ENDPOINT, hang, babble, spoil {'|'.join(Spoiled)}, heal"
 MOST_DEVICES = 8  # the ports of the virtual hub
 
 
@@ -52,6 +54,8 @@ class UsbControl(Control):
 
     async def obey(self, line: str) -> str:
         word, _, rest = line.strip().partition(" ")
+        if word == "help":
+            return f"{await super().obey(line)} | usb NAME {FAULT_WORDS}"
         if word != "usb":
             return await super().obey(line)
         name, _, fault = rest.strip().partition(" ")
@@ -108,8 +112,7 @@ def _impair(device: UsbDevice, *words: str) -> None:
             faults.heal()
             device.offer()
         case _:
-            known = f"stall ENDPOINT, hang, babble, spoil {'|'.join(Spoiled)}, heal"
-            raise CommandError("sim.unknown_fault", f"expected {known}")
+            raise CommandError("sim.unknown_fault", f"expected {FAULT_WORDS}")
 
 
 # What each kind is made of
@@ -163,13 +166,15 @@ def _printer(args: argparse.Namespace, port: int | None) -> Made:
 def _wedge(args: argparse.Namespace, port: int | None) -> Made:
     function = wedge.Wedge(caps=args.caps, controls=wedge.ControlKeys.ALT)
     plug = _plug(args, function, wedge.SCANNER, port)
-    return _reading(reports.keyboard(function, plug), "\n"), plug.device
+    endpoint = reports.keyboard(function, plug)
+    return ScannerSim(lambda text: (text + "\n").encode(), endpoint, SystemClock()), plug.device
 
 
 def _hid_pos(args: argparse.Namespace, port: int | None) -> Made:
     function = hid_pos.HidPos()
     plug = _plug(args, function, hid_pos.SCANNER, port)
-    return _reading(reports.pos_scanner(function, plug), ""), plug.device
+    encode = HidPosDevice(Options(HID_POS.options)).encode
+    return ScannerSim(encode, reports.pos_scanner(function, plug), SystemClock()), plug.device
 
 
 def _symbol(args: argparse.Namespace, port: int | None) -> Made:
@@ -177,10 +182,6 @@ def _symbol(args: argparse.Namespace, port: int | None) -> Made:
     plug = _plug(args, function, symbol_hid.SCANNER, port)
     encode = SymbolHid64Device(Options(SYMBOL.options)).encode
     return ScannerSim(encode, reports.symbol_scanner(function, plug), SystemClock()), plug.device
-
-
-def _reading(endpoint: Endpoint, ending: str) -> ScannerSim:
-    return ScannerSim(lambda text: (text + ending).encode(), endpoint, SystemClock())
 
 
 def _hid_scale(args: argparse.Namespace, port: int | None) -> Made:

@@ -1,22 +1,18 @@
 """A barcode scanner in HID point-of-sale mode: whole barcodes with their symbology, byte for byte.
 
-Owns: scanned-data reports (HID POS usage tables 1.02, section 3; layout of the Newland FM420 guide, page 47).
-Must not know: which barcodes exist.
-
-    02 length data[56] reserved[4] symbology flags      64 bytes; flag bit 0: the rest follows
+Owns: the report descriptor (HID POS usage tables 1.02, section 3), one report for each poll.
+Must not know: what is in a report (drivers.scanners.hid_pos), which barcodes exist.
 """
 
 from __future__ import annotations
 
+from drivers.scanners.hid_pos import REPORT_BYTES, reports
 from edge_agent.sdk.errors import CommandError
 from simulators.usb.descriptors import Identity
 from simulators.usb.hid import HidFunction
 
 SCANNER = Identity(0x1EAB, 0x1D10, "Booth", "Sim POS scanner", "HP0001")
 
-SCANNED_DATA = 2
-DATA_BYTES = 56
-CONTINUED = 0x01
 MAX_SCAN_BYTES = 4096  # a full QR code holds 2,953
 DESCRIPTOR = bytes.fromhex(
     "058c0902a101"  # bar code scanner page, scanner, application
@@ -42,11 +38,8 @@ class HidPos(HidFunction):
         """Send one barcode, in as many reports as it takes. Raises CommandError above 4,096 bytes."""
         if len(data) > MAX_SCAN_BYTES:
             raise CommandError("sim.too_long", f"a scan of {len(data)} bytes; at most {MAX_SCAN_BYTES}")
-        pieces = [data[at : at + DATA_BYTES] for at in range(0, max(1, len(data)), DATA_BYTES)]
-        last = len(pieces) - 1
-        self.push(*(_report(piece, symbology, more=at < last) for at, piece in enumerate(pieces)))
+        self.send(reports(data, symbology))
 
-
-def _report(piece: bytes, symbology: int, *, more: bool) -> bytes:
-    head = bytes((SCANNED_DATA, len(piece)))
-    return head + piece.ljust(DATA_BYTES, b"\0") + bytes((0, 0, 0, 0, symbology, CONTINUED if more else 0))
+    def send(self, encoded: bytes) -> None:
+        """Send the reports of one barcode."""
+        self.push(*(encoded[at : at + REPORT_BYTES] for at in range(0, len(encoded), REPORT_BYTES)))

@@ -1,27 +1,22 @@
 """A HID point-of-sale scale: weight reports that it pushes, a control report that zeroes it.
 
-Owns: report 3 from an indication (HID POS usage tables 1.02, section 4), report 2 to requests.
-Must not know: physics, time: who owns the device tells it what the pan shows.
-
-    03 status unit exponent weight-low weight-high      weight = n x 10^exponent, never negative
+Owns: the report descriptor (HID POS usage tables 1.02, section 4), the one report that waits for the host.
+Must not know: what is in a report (drivers.scales.hid_scale), physics, time.
 """
 
 from __future__ import annotations
 
-import struct
+from dataclasses import replace
 
-from edge_agent.sdk.driver import Indication
+from drivers.scales.hid_scale import CONTROL, SPEC, WEIGHT, HidScaleDeviceHalf
+from edge_agent.sdk.driver import Indication, Options
 from simulators.usb.descriptors import Identity
 from simulators.usb.device import Answer, Handshake
 from simulators.usb.hid import HidFunction
 
 SCALE = Identity(0x0922, 0x8003, "Booth", "Sim postal scale", "HS0001")
 
-CONTROL, WEIGHT = 2, 3
-FAULT, ZERO, MOTION, STABLE, UNDER_ZERO, OVERLOAD = 1, 2, 3, 4, 5, 6
-UNITS = {"mg": 1, "g": 2, "kg": 3, "ct": 4, "tael": 5, "gn": 6, "dwt": 7, "t": 8, "ton": 9, "ozt": 10}
-UNITS |= {"oz": 11, "lb": 12}
-MAX_COUNT = 0xFFFF
+AT_REST = bytes((WEIGHT, 2, 2, 0, 0, 0))  # zero grams
 DESCRIPTOR = bytes.fromhex(
     "058d0920a101"  # scale page, scale device, application
     "85030921a102"  # report 3: weight
@@ -44,7 +39,7 @@ class HidScale(HidFunction):
     def __init__(self) -> None:
         super().__init__(DESCRIPTOR, poll_ms=10)
         self.enforced_zero_return = False
-        self._last = bytes((WEIGHT, ZERO, UNITS["g"], 0, 0, 0))
+        self._last = AT_REST
 
     def show(self, now: Indication) -> None:
         """Push the weight report of this indication."""
@@ -68,20 +63,5 @@ class HidScale(HidFunction):
 
 def report(now: Indication) -> bytes:
     """The weight report of an indication. What 16 bits cannot count is over the limit of such a scale."""
-    exponent = int(now.net.as_tuple().exponent)
-    count = int(abs(now.net).scaleb(-exponent))
-    status = _status(now, count)
-    shown = 0 if status in {FAULT, OVERLOAD} else count
-    return struct.pack("<BBBbH", WEIGHT, status, UNITS[now.unit], exponent, shown)
-
-
-def _status(now: Indication, count: int) -> int:
-    if now.fault:
-        return FAULT
-    if now.overload or count > MAX_COUNT:
-        return OVERLOAD
-    if now.underload:
-        return UNDER_ZERO
-    if now.motion:
-        return MOTION
-    return ZERO if now.centre_zero else STABLE
+    half = HidScaleDeviceHalf(Options(SPEC.options))
+    return half.broadcast(now) or half.broadcast(replace(now, overload=True))

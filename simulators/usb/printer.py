@@ -68,6 +68,7 @@ class UsbPrinter:
         self.sense: Callable[[], PortStatus] | None = None
         self.pipe = Pipe()
         self.resets = 0
+        self.empty_reads = 0
 
     def port_name(self, by_path: str) -> str:
         return f"lp:/dev/edge-agent/lp-{by_path}:1.0"
@@ -106,7 +107,11 @@ class UsbPrinter:
     def read(self, endpoint: int, room: int) -> Answer:
         if endpoint != DATA_IN & 0x0F:
             return Handshake.STALL
-        return self.pipe.take(room) or (b"" if self.empty_answers else Handshake.NAK)
+        data = self.pipe.take(room)
+        if data or not self.empty_answers:
+            return data or Handshake.NAK
+        self.empty_reads += 1
+        return b""
 
     def write(self, endpoint: int, data: bytes) -> Handshake:
         return self.pipe.put(data) if endpoint == DATA_OUT else Handshake.STALL

@@ -71,8 +71,8 @@ def keyboard(wedge: Wedge, plug: Plug) -> ReportEndpoint:
 
 
 def pos_scanner(scanner: HidPos, plug: Plug) -> ReportEndpoint:
-    """Each write is one barcode."""
-    return ReportEndpoint(scanner, plug, scanner.scan, "hidraw:/dev/edge-agent/hidraw-{path}:1.0")
+    """Each write is the reports of one barcode."""
+    return ReportEndpoint(scanner, plug, scanner.send, "hidraw:/dev/edge-agent/hidraw-{path}:1.0")
 
 
 def symbol_scanner(scanner: SymbolHid, plug: Plug) -> ReportEndpoint:

@@ -1,18 +1,18 @@
 """A barcode scanner that types: a HID boot keyboard, US layout.
 
 Owns: characters to key reports, with Shift, Caps Lock, and the two ways scanners type control characters.
-Must not know: the input layer that reads the keys.
+Must not know: which key types what (drivers.scanners.wedge_keys), the input layer that reads the keys.
 
-HID 1.11 appendix B.1 (boot keyboard), HID usage tables 1.5 section 10. A report holds modifiers and up to six
-keys; a scanner sends "down" and "up" for each character, one report for each poll.
+HID 1.11 appendix B.1 (boot keyboard). A report holds modifiers and up to six keys; a scanner sends "down" and
+"up" for each character, one report for each poll.
 """
 
 from __future__ import annotations
 
-import string
 from collections import deque
 from enum import StrEnum
 
+from drivers.scanners.wedge_keys import CAPS_LOCK, CONTROL, ENTER, PLAIN, SHIFTED, TAB, keypad_usage
 from edge_agent.sdk.errors import CommandError
 from simulators.usb import descriptors
 from simulators.usb.descriptors import Identity
@@ -22,7 +22,6 @@ from simulators.usb.hid import BOOT_KEYBOARD, MAX_REPORTS, HidFunction
 SCANNER = Identity(0x0C2E, 0x0200, "Booth", "Sim keyboard scanner", "KB0001")
 
 CTRL, SHIFT, ALT = 0x01, 0x02, 0x04
-CAPS_LOCK_KEY, NUM_1, NUM_0 = 0x39, 0x59, 0x62
 CAPS_LED = 0x02
 UP = bytes(8)
 BOOT_DESCRIPTOR = bytes.fromhex(
@@ -34,18 +33,9 @@ BOOT_DESCRIPTOR = bytes.fromhex(
     "c0"
 )
 
-_PLAIN = {
-    **{letter: 0x04 + at for at, letter in enumerate(string.ascii_lowercase)},
-    **{digit: 0x1E + at for at, digit in enumerate("1234567890")},
-    **dict(zip("\n\x1b\b\t -=[]\\", range(0x28, 0x32), strict=True)),
-    **dict(zip(";'`,./", range(0x33, 0x39), strict=True)),
-}
-_SHIFTED = {
-    **{letter.upper(): code for letter, code in _PLAIN.items() if letter.isalpha()},
-    **dict(zip("!@#$%^&*()", range(0x1E, 0x28), strict=True)),
-    **dict(zip("_+{}|", range(0x2D, 0x32), strict=True)),
-    **dict(zip(':"~<>?', range(0x33, 0x39), strict=True)),
-}
+_KEYS = {shown: (SHIFT, key) for key, shown in SHIFTED.items()}
+_KEYS |= {shown: (0, key) for key, shown in PLAIN.items()} | {"\n": (0, ENTER), "\t": (0, TAB)}
+_CONTROL = {code: key for key, code in reversed(CONTROL.items())}
 
 
 class ControlKeys(StrEnum):
@@ -76,7 +66,7 @@ class Wedge(HidFunction):
 
     def press_caps_lock(self) -> None:
         """Press and let go the Caps Lock key, as some scanners do before and after letters."""
-        self.push(_down(0, CAPS_LOCK_KEY), UP)
+        self.push(_down(0, CAPS_LOCK), UP)
 
     def set_report(self, data: bytes) -> Answer:
         self.lamps = data[0] if data else 0
@@ -85,20 +75,16 @@ class Wedge(HidFunction):
     def _typed(self, character: str) -> tuple[bytes, ...]:
         if self.caps and character.isascii():
             character = character.swapcase()
-        if character in _PLAIN:
-            return _down(0, _PLAIN[character]), UP
-        if character in _SHIFTED:
-            return _down(SHIFT, _SHIFTED[character]), UP
+        if character in _KEYS:
+            return _down(*_KEYS[character]), UP
         return self._control(character)
 
     def _control(self, character: str) -> tuple[bytes, ...]:
         code = ord(character)
-        key = _PLAIN.get(chr(code | 0x60), _PLAIN.get(chr(code | 0x40))) if code < 0x20 else None
-        if self.controls is ControlKeys.CTRL and key is not None:
-            return _down(CTRL, key), UP
+        if self.controls is ControlKeys.CTRL and code in _CONTROL:
+            return _down(CTRL, _CONTROL[code]), UP
         if self.controls is ControlKeys.ALT and code < 256:
-            digits = [NUM_0 if digit == "0" else NUM_1 + int(digit) - 1 for digit in f"{code:03}"]
-            return _down(ALT, *digits), UP
+            return _down(ALT, *map(keypad_usage, f"{code:03}")), UP
         raise CommandError("sim.untypable", f"this scanner cannot type U+{code:04X}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import struct
 from decimal import Decimal
@@ -11,8 +12,10 @@ import pytest
 from drivers.scales.hid_scale import SPEC, HidScaleDeviceHalf
 from edge_agent.sdk.driver import Ask, Indication, Options, SerialSettings
 from edge_agent.sdk.errors import CommandError, LinkError
+from simulators.printer import PrinterSim
 from simulators.usb import descriptors, ftdi
 from simulators.usb.cdc_acm import SCALE, CdcAcm
+from simulators.usb.cli import KINDS, add_arguments
 from simulators.usb.descriptors import Spoiled
 from simulators.usb.device import Function, UsbDevice
 from simulators.usb.ftdi import ADAPTER, Ftdi, baud_of
@@ -284,10 +287,39 @@ def test_a_long_scan_is_told_in_parts() -> None:
 def test_a_hid_scale_says_what_its_reports_can() -> None:
     assert report(Indication(Decimal("113.5"), "oz")).hex() == "03040bff6f04"
     assert report(Indication(Decimal("0.000"), "kg", tare=Decimal("0.005"))).hex() == "030503fd0500"
-    assert report(Indication(Decimal("70.000"), "kg")).hex() == "030603fd0000", "more than 16 bits can count"
+    assert report(Indication(Decimal("70.000"), "kg")).hex() == "030603000000", "more than 16 bits can count"
 
 
 def test_a_hid_scale_is_zeroed_by_bit_1_of_its_control_report() -> None:
     half = HidScaleDeviceHalf(Options(SPEC.options))
     asked = [half.feed(report)[0] for report in (b"\x02\x02", b"\x02\x01", b"\x07")]
     assert [getattr(request, "ask", None) for request in asked] == [Ask.ZERO, Ask.UNKNOWN, None]
+
+
+def test_a_printers_port_status_follows_its_sensors() -> None:
+    args = argparse.ArgumentParser()
+    add_arguments(args)
+    paper, device = KINDS["printer"](args.parse_args(["printer"]), None)
+    assert isinstance(paper, PrinterSim)
+    host = Host(device.function, ESCPOS)
+    assert host.control(0xA1, 1) == b"\x18"
+    paper.path.load_roll(0)
+    assert host.control(0xA1, 1) == b"\x30"
+    paper.path.load_roll(1000)
+    assert host.control(0xA1, 1) == b"\x18"
+
+
+def test_a_class_request_that_a_hid_scale_does_not_know_is_stalled() -> None:
+    host = Host(HidScale(), SCALE)
+    assert host.control(0x21, 9, data=b"\x02\x02") == b""
+    assert host.control(0x21, 9, data=b"\x07\x00") == STALL
+
+
+@pytest.mark.parametrize(("language", "command"), [("escpos", "ESC/POS"), ("tspl", "XPP,XL"), ("zpl", "ZPL")])
+def test_a_printer_is_named_for_its_language(language: str, command: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    _, device = KINDS["printer"](parser.parse_args(["printer", "--language", language]), None)
+    told = Host(device.function, device.identity).control(0xA1, 0)
+    assert isinstance(told, bytes)
+    assert f":{command};".encode() in told
