@@ -20,6 +20,8 @@ from simulators.usb.device import Function, UsbDevice
 from simulators.usb.pipe import StreamFunction, UsbEndpoint
 from tests.vm.inside import EVENTUALLY_S, eventually
 
+UDEV_AT_WORK = Path("/run/udev/queue")  # while any event is worked on; it makes names one by one
+
 ValueT = TypeVar("ValueT")
 
 
@@ -84,10 +86,11 @@ class Simulated:
         return Path(self._node.format(path=self.plug.path))
 
     def insert(self) -> None:
-        """Plug in, and wait for the node."""
+        """Plug in, and wait for the node and all its other names."""
         self.bench.do(self.plug.insert())
         self.bench.inserted.append(self)
         eventually(self.node.exists, f"{self.node}; there are {sorted(Path('/dev').glob('*/by-*/*'))}")
+        eventually(lambda: not UDEV_AT_WORK.exists(), "udev has made every name")
 
     def pull(self) -> None:
         """Pull out, and wait until udev has taken the name away: a stale one leads to the next device."""

@@ -26,6 +26,8 @@ LAST_WORDS = (
     "journalctl -b --no-pager -n 400; echo; dmesg | tail -n 200; echo; ps -ef; ls -lR /dev/serial /dev/usb"
 )
 
+KERNEL_LINES = 40  # shown with a failure: CI keeps nothing but its log
+
 POWER = "test_power_cut.py"
 FAILED = pytest.StashKey[bool]()
 
@@ -50,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
-    if report.when == "call":
+    if report.failed or report.when == "setup":
         item.stash[FAILED] = report.failed
     return report
 
@@ -88,10 +90,10 @@ def guest(image: Image, folder: Path, request: pytest.FixtureRequest) -> Iterato
 @pytest.fixture(scope="session", autouse=True)
 def cutting(request: pytest.FixtureRequest) -> Iterator[Cutting | None]:
     """The power cuts, in a process of their own beside the other tests: the lane's longest part."""
-    if missing_tools() or not any(item.path.name == POWER for item in request.session.items):
+    if not any(item.path.name == POWER for item in request.session.items):
         yield None
         return
-    request.getfixturevalue("image")
+    request.getfixturevalue("image")  # without QEMU this skips, or fails, the lane
     ours = Cutting(WORK / "run" / "power")
     yield ours
     ours.end()
@@ -165,4 +167,6 @@ def _keep(folder: Path) -> None:
     kept = WORK / "failed" / folder.name
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(folder, kept, ignore=shutil.ignore_patterns(*NO_FILES))
-    print(f"output and kernel log kept in {kept}")
+    print(f"output and kernel log kept in {kept}; the last of the kernel's:")
+    for log in kept.rglob("console.log"):
+        print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-KERNEL_LINES:]))

@@ -22,7 +22,7 @@ from simulators.demo.stage import ACCEPTED_BEFORE, SAVED, Record
 from simulators.paper_path import Label, Mark
 from tests.vm.machine import Machine
 
-STEP_S = 90.0  # no step takes a tenth of it on an idle machine
+STEP_S = 300.0  # no step takes a twentieth of it on an idle machine
 LINE_BYTES = 4 << 20
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from tests.vm.machine import SHARED, Machine
 
-CALL_S = 120.0  # no test needs a tenth of it on an idle machine
+CALL_S = 400.0  # no test needs a tenth of it on an idle machine
 HELLO_S = 2.0  # a woken guest answers within milliseconds; what was said before it listened is lost
-WAKE_S = 180.0
+WAKE_S = 400.0
 SLACK_S = 60.0  # on top of the guest's own deadline, before we give the guest up
 SEARCH_PATH = ["/project"]
 
@@ -88,7 +88,8 @@ class Guest:
     def call_named(self, name: str, timeout_s: float = CALL_S, **arguments: object) -> Any:
         request = {"do": "call", "function": name, "arguments": arguments, "path": SEARCH_PATH}
         answer = self._ask({**request, "timeout_s": timeout_s}, timeout_s + SLACK_S)
-        self.told.append(f"{name}({arguments})\n{answer['output']}")
+        self.told.append(f"{name}({arguments})\n{answer['output']}{answer.get('error', '')}")
+        print(answer["output"], end="")
         if "error" in answer:
             raise GuestError(f"{name} failed in the guest:\n{answer['error']}\n{answer['output']}")
         return answer["value"]

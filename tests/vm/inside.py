@@ -13,9 +13,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 IN_GUEST = "EDGE_IN_GUEST" in os.environ
-EVENTUALLY_S = 60.0  # generous: under emulation with two busy cores a plug-in takes seconds
+EVENTUALLY_S = 120.0  # generous: under emulation with two busy cores a plug-in takes seconds
 POLL_S = 0.02
-PI_LOOP, PI_LOOP_S = 400_000, 0.025  # a plain loop, and how long that board takes for it
 
 ValueT = TypeVar("ValueT")
 Test = Callable[..., Any]
@@ -51,13 +50,3 @@ async def until(check: Callable[[], object], what: str, timeout_s: float = EVENT
     while not check():
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
         await asyncio.sleep(POLL_S)
-
-
-def slowness() -> float:
-    """How many times slower than a Raspberry Pi 4 this guest runs just now; at least 1.
-
-    A promise in seconds is checked against that many seconds: emulation and a busy host stretch both alike.
-    """
-    start = time.monotonic()
-    sum(range(PI_LOOP))
-    return max(1.0, (time.monotonic() - start) / PI_LOOP_S)

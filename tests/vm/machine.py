@@ -24,7 +24,7 @@ KERNEL_LINE = (
     "random.trust_cpu=on panic=-1 systemd.show_status=0"
 )
 CONNECT_S = 120.0  # QEMU opens its sockets at once; a loaded machine is slow to start it
-QMP_S = 120.0
+QMP_S = 400.0
 SHARED = "project"
 HOST_AS_SEEN = "10.0.2.100"  # where the guest finds the one forwarded port of the host
 

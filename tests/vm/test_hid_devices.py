@@ -51,8 +51,8 @@ INDICATIONS = {
     "03040cfe1103": Indication(Decimal("7.85"), "lb"),
     "030303fde21d": Indication(Decimal("7.650"), "kg", motion=True),
     "030503fd0500": Indication(Decimal("0.000"), "kg", tare=Decimal("0.005")),
-    "030603fd0000": Indication(Decimal("99.999"), "kg", overload=True),
-    "030103fd0000": Indication(Decimal("1.000"), "kg", fault=True),
+    "030603000000": Indication(Decimal("99.999"), "kg", overload=True),
+    "030103000000": Indication(Decimal("1.000"), "kg", fault=True),
 }
 
 

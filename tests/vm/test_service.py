@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from tests.vm.inside import slowness
-from tests.vm.installed import Installed, replugged
+from tests.vm.board_time import slowness
+from tests.vm.installed import Installed, replugged, stopped
 
 REPLUG_S = 3.0
-WATCHDOG_S = 5
+STOP_S = 10.0  # the unit's TimeoutStopSec
+WATCHDOG_S = 5  # at least; half of it is what a healthy agent may stall
 
 
 def test_the_service_starts_and_serves_every_device(booth: Installed) -> None:
@@ -23,15 +24,14 @@ def test_a_replugged_device_is_ready_again_within_3_seconds(serving_booth: Insta
     for device, role in (("ftdi-scanner", "scanner"), ("cdc-scale", "scale"), ("printer", "printer")):
         serving_booth.order(f"unplug {device}")
         serving_booth.until_status(role, "absent")
-        allowed = REPLUG_S * serving_booth.guest.call(slowness)
-        took = serving_booth.guest.call(replugged, plug_order=f"plug {device}", role=role)
-        allowed = max(allowed, REPLUG_S * serving_booth.guest.call(slowness))
-        print(f"{role} ready again after {took:.2f} s of {allowed:.1f} s")
-        assert took < allowed
+        taken = serving_booth.guest.call(replugged, plug_order=f"plug {device}", role=role)
+        print(f"{role} ready again after {taken['told']}")
+        assert taken["board_s"] < REPLUG_S, f"{role}: {taken}"
 
 
 def test_a_hung_agent_is_killed_and_started_anew_and_says_so(booth: Installed) -> None:
-    booth.drop_in(f"WatchdogSec={WATCHDOG_S}\nTimeoutAbortSec=1")
+    limit_s = max(WATCHDOG_S, booth.guest.call(slowness) / 2)
+    booth.drop_in(f"WatchdogSec={limit_s:.0f}\nTimeoutAbortSec=1")
     booth.start()
     first = booth.show("MainPID")["MainPID"]
     booth.guest.run(f"kill -STOP {first}")
@@ -43,7 +43,8 @@ def test_a_hung_agent_is_killed_and_started_anew_and_says_so(booth: Installed) -
 
 
 def test_an_orderly_stop_is_quick_and_leaves_its_mark(serving_booth: Installed) -> None:
-    serving_booth.guest.run("systemctl stop edge-agent")
+    taken = serving_booth.guest.call(stopped)
+    assert taken["board_s"] < STOP_S, taken
     assert serving_booth.show("Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
     running = "select body from slots where name = 'running'"
     assert serving_booth.guest.run(f'sqlite3 /var/lib/edge-agent/ledger.db "{running}"').strip() == ""
