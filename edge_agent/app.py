@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from edge_agent import __version__
-from edge_agent.assembly import Parts, configured_devices, printery
+from edge_agent.assembly import Parts, configured_devices
 from edge_agent.clock import ClockFloor, boot_id, system_clock
 from edge_agent.commands.agent_ops import Controls
 from edge_agent.commands.joining import make_configuring, offer_configuring
@@ -23,6 +23,7 @@ from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.single import only_agent
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.notify import Notifier, Watchdog, watchdog_interval_s
+from edge_agent.pages import printery
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import DeviceError
@@ -93,7 +94,7 @@ class App:
         hotplug = stack.enter_context(Hotplug())
         parts = self._parts(clock, ledger, devices, hotplug, floor)
         configuring = self._configuring(parts, ledger, clock)
-        await parts.counter.resume()
+        await parts.resume()
         await parts.server.start()
         stack.push_async_callback(parts.server.close)
         tasks = await stack.enter_async_context(_background())
@@ -104,7 +105,7 @@ class App:
             tasks(parts.router.run(parts.uplink.commands), "commands")
         if configuring is not None:
             tasks(configuring(), "configuration")
-        tasks(parts.counter.run(), "counter")
+        tasks(parts.work(), "counter and printing")
         tasks(parts.booth.run(), "devices")
         tasks(self._when_restarting(parts, clock), "restart")
         notifier = Notifier.from_environment(os.environ)

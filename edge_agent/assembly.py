@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 
 from edge_agent.barcodes.parse import parse
@@ -17,14 +16,12 @@ from edge_agent.centre import Centre
 from edge_agent.commands.agent_ops import Controls, agent_operations
 from edge_agent.commands.diagnostics import box_checks
 from edge_agent.commands.joining import make_router
-from edge_agent.commands.operations import AnyOperation, operations
+from edge_agent.commands.operations import AnyOperation, Operation, operations
+from edge_agent.commands.print_ops import Prints, central_operations, local_operations
 from edge_agent.commands.router import Router
 from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.feedback import Cue
-from edge_agent.counter.inputs import Policy
-from edge_agent.counter.labelling import BoothName, label_data
-from edge_agent.counter.parcel import Parcel
 from edge_agent.counter.seams import Ports
 from edge_agent.counter.settling import Settler, SettleRules
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
@@ -33,12 +30,16 @@ from edge_agent.ledger.ledger import Entry, Ledger
 from edge_agent.links.open import open_link
 from edge_agent.live import Thinned, as_shown
 from edge_agent.local.server import LocalServer, Request
+from edge_agent.pages import Pages
+from edge_agent.policies import milliseconds, policy, rules
+from edge_agent.printing.queue import PrintQueue
+from edge_agent.printing.records import Ports as PrintPorts
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import SerialSettings
-from edge_agent.sdk.errors import ConfigError, EdgeError
+from edge_agent.sdk.errors import EdgeError
 from edge_agent.sdk.ports import ByteLink
-from edge_agent.sdk.values import Page, Proof, Stamp, Weight
+from edge_agent.sdk.values import Weight
 from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
 from edge_agent.supervisor import Configured, DeviceView, Pause
@@ -56,7 +57,7 @@ class Parts:
         ledger: Ledger,
         devices: Sequence[Configured],
         *,
-        printery: Printery | None,
+        printery: Printery,
         plugged: Pause,
         controls: Controls,
         floor_ms: Callable[[], int],
@@ -64,9 +65,12 @@ class Parts:
         self._settings = settings
         self._clock = clock
         self._ledger = ledger
-        self._printery = printery
         self._language = settings.booth.language
         self.booth = Booth(devices, _open, clock, self._device_changed, plugged)
+        printer = next(iter(self.booth.printers), "")
+        self._pages = Pages(printery, settings, clock, boot=ledger.boot, printer=printer)
+        self.prints = self._make_prints()
+        self.booth.on_printer = self.prints.printer_says
         self.counter = self._make_counter()
         self.booth.connect(self.counter)
         self.snapshot = Snapshot(
@@ -78,28 +82,39 @@ class Parts:
             language=self._language,
         )
         orders = operations(self.booth, self.counter)
-        self.server = LocalServer(
-            Path(settings.local.socket),
-            {"status": self._status, **{name: _local(order) for name, order in orders.items()}},
-            self._standing,
-        )
+        self.snapshot.printing = self.prints.figures
+        prints = Prints(self.prints, self.counter, slip=self._slip, test=self._pages.test)
+        self.server = self._make_server({**orders, **local_operations(prints)})
         self.centre = Centre(settings, ledger, clock, self.snapshot, self.stored)
         self.uplink = self.centre.uplink
-        orders.update(self.centre.orders())
+        orders |= {**central_operations(prints), **self.centre.orders()}
         checks = {**box_checks(ledger, Path(settings.state.directory)), **self.snapshot.checks()}
         self.router = self._make_router({**orders, **agent_operations(controls, checks)}, floor_ms)
         self._live = Thinned(settings.uplink.live_per_s, self.uplink.live if self.uplink else _nowhere)
         self.booth.on_weight = self._weight_seen
 
+    async def resume(self) -> None:
+        """Take up, or void, what the last stop left at the counter and at the printers."""
+        await self.counter.resume()
+        await self.prints.resume()
+
+    async def work(self) -> None:
+        """The counter and its printers, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.counter.run(), name="counter")
+            tasks.create_task(self.prints.run(), name="printing")
+
     def _make_counter(self) -> Counter:
         counter = self._settings.counter
-        flow = Acceptance(_policy(self._settings)) if counter.flow == "acceptance" else None
+        flow = Acceptance(policy(self._settings)) if counter.flow == "acceptance" else None
         ports = Ports(
             ledger=self._ledger,
             clock=self._clock,
             devices=self.booth,
+            prints=self.prints,
             parse=lambda scan: parse(scan.text, aim=scan.aim),
-            render=self._render,
+            render=self._pages.label,
+            order=self._pages.order,
             tell=self._tell,
             stored=self.stored,
         )
@@ -108,7 +123,7 @@ class Parts:
             Settler(SettleRules(empty_below=counter.empty_below_kg)),
             flow,
             accepts=frozenset(counter.accept),
-            repeat_window_ms=_ms(counter.repeat_window_s),
+            repeat_window_ms=milliseconds(counter.repeat_window_s),
         )
 
     def _make_router(self, orders: Mapping[str, AnyOperation], floor_ms: Callable[[], int]) -> Router:
@@ -116,15 +131,27 @@ class Parts:
         parts = (self._settings, self._ledger, self._clock, orders)
         return make_router(*parts, floor_ms=floor_ms, respond=respond, stored=self.stored)
 
-    async def _render(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
-        booth = self._settings.booth
-        name = BoothName(booth.id, booth.name, booth.name_bn, booth.utc_offset_minutes)
-        data = label_data(parcel, attempt, name, at.utc_ms)
-        if self._printery is None:
-            raise ConfigError("label.none", "no label is configured")
-        return await asyncio.to_thread(self._printery.page, data, reprint=attempt - 1)
+    def _make_server(self, orders: Mapping[str, Operation]) -> LocalServer:
+        local = {name: _local(order) for name, order in orders.items()}
+        path = Path(self._settings.local.socket)
+        return LocalServer(path, {"status": self._status, **local}, self._standing)
+
+    def _make_prints(self) -> PrintQueue:
+        ports = PrintPorts(
+            ledger=self._ledger,
+            clock=self._clock,
+            printers=self.booth,
+            draw=self._pages.draw,
+            stored=self.stored,
+            rules=rules(self._settings),
+        )
+        return PrintQueue(ports, self.booth.printers)
+
+    def _slip(self) -> Mapping[str, JsonValue]:
+        return self._pages.slip(self.snapshot.whole())
 
     async def _status(self, _request: Request) -> JsonValue:
+        await self.prints.summary()  # counts what is in doubt
         return self.snapshot.whole()
 
     async def _device_changed(self, view: DeviceView) -> None:
@@ -186,33 +213,3 @@ def configured_devices(settings: Settings, registry: Registry) -> list[Configure
         spec = registry.load(device.driver)
         found.append(Configured(device.id, spec, device.port, device.line, device.driver_options))
     return found
-
-
-def printery(settings: Settings) -> Printery | None:
-    """What draws the labels. Raises ConfigError for absent fonts or an unknown template."""
-    if settings.counter.flow == "none" or not settings.counter.label:
-        return None
-    labels = settings.labels
-    made = Printery(
-        settings.counter.label, labels.templates, fonts=labels.fonts, black_from=labels.black_from
-    )
-    made.check_files()
-    return made
-
-
-def _policy(settings: Settings) -> Policy:
-    counter = settings.counter
-    return Policy(
-        label=bool(counter.label),
-        least_proof=Proof(counter.proof),
-        min_weight=counter.min_weight_kg,
-        max_weight=counter.max_weight_kg,
-        units=frozenset(counter.units),
-        weight_wait_ms=_ms(counter.weight_wait_s),
-        unweighed=counter.without_scale == "flag",
-        unlabelled=counter.without_printer == "flag",
-    )
-
-
-def _ms(seconds: Decimal) -> int:
-    return int(seconds * 1000)

@@ -17,7 +17,7 @@ from edge_agent.sdk.clock import Clock, within
 from edge_agent.sdk.driver import Kind
 from edge_agent.sdk.errors import CommandError, EdgeError
 from edge_agent.sdk.ports import PrinterDriver, ScaleDriver
-from edge_agent.sdk.values import PrinterState, PrintJob, PrintResult, Proof, Reading, Scan, Weight
+from edge_agent.sdk.values import PrinterState, PrintJob, PrintResult, Proof, Reading, Ready, Scan, Weight
 from edge_agent.supervisor import Configured, DeviceView, Opener, Pause, Supervised
 
 NO_ZERO_PROOF = "zero_proves_nothing"  # a protocol that also sends zero for overload
@@ -52,6 +52,7 @@ class Booth:
         self._printer = self._first(Kind.PRINTER)
         self._hurry = True  # until the pan has been seen empty
         self.on_weight: Callable[[Weight], None] = _unseen
+        self.on_printer: Callable[[PrinterState], None] = _unseen
         self.latest_weight: dict[str, Weight] = {}
         self.latest_printer: dict[str, PrinterState] = {}
         self.watches: dict[str, ScaleWatch] = {
@@ -93,9 +94,22 @@ class Booth:
         if self._scale is not None:
             self._scale.hurry(wanted)
 
-    async def print_page(self, job: PrintJob) -> PrintResult:
-        """Print on the label printer; without one nothing was accepted, and that is said. Never raises."""
-        printer = self._printer
+    @property
+    def printers(self) -> list[str]:
+        """The configured printers; the first one is the counter's."""
+        return [d.configured.id for d in self._devices if d.configured.spec.kind is Kind.PRINTER]
+
+    def can_print(self, device: str) -> bool:
+        """Whether this printer is there and does not say that it cannot print now."""
+        printer, state = self._of(Kind.PRINTER, device), self.latest_printer.get(device)
+        return printer is not None and printer.is_usable and (state is None or state.ready is not Ready.NO)
+
+    async def print_page(self, job: PrintJob, device: str = "") -> PrintResult:
+        """Print on this printer, or on the counter's own; without one nothing was accepted, and that is said.
+
+        Never raises.
+        """
+        printer = self._of(Kind.PRINTER, device) if device else self._printer
         if printer is None or not printer.is_usable:
             return PrintResult(job.job, job.attempt, Proof.FAILED, 0, "printer.absent")
         printing = printer.use(lambda driver: cast(PrinterDriver, driver).print(job))
@@ -117,12 +131,12 @@ class Booth:
 
     def scale(self, device: str) -> Supervised:
         """A ready scale by its id. Raises CommandError."""
-        for found in self._devices:
-            if found.configured.id == device and found.configured.spec.kind is Kind.SCALE:
-                if not found.is_usable:
-                    raise CommandError("device.not_ready", f"{device} is not ready", device=device)
-                return found
-        raise CommandError("device.unknown", "there is no such scale", hint="see edge-agent status")
+        found = self._of(Kind.SCALE, device)
+        if found is None:
+            raise CommandError("device.unknown", "there is no such scale", hint="see edge-agent status")
+        if not found.is_usable:
+            raise CommandError("device.not_ready", f"{device} is not ready", device=device)
+        return found
 
     async def scans(self, scans: Sequence[Scan]) -> None:
         if self._listener is not None:
@@ -140,6 +154,7 @@ class Booth:
 
     async def printer(self, state: PrinterState) -> None:
         self.latest_printer[state.device] = state
+        self.on_printer(state)
         if self._listener is not None and self._is(self._printer, state.device):
             await self._listener.printer(state)
 
@@ -161,10 +176,14 @@ class Booth:
     def _first(self, kind: Kind) -> Supervised | None:
         return next((d for d in self._devices if d.configured.spec.kind is kind), None)
 
+    def _of(self, kind: Kind, device: str) -> Supervised | None:
+        ours = (d for d in self._devices if d.configured.id == device)
+        return next((found for found in ours if found.configured.spec.kind is kind), None)
+
     @staticmethod
     def _is(supervised: Supervised | None, device: str) -> bool:
         return supervised is not None and supervised.configured.id == device
 
 
-def _unseen(_weight: Weight) -> None:
-    """Nobody watches the live weight."""
+def _unseen(_value: Weight | PrinterState) -> None:
+    """Nobody watches."""

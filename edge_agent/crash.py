@@ -30,6 +30,14 @@ CONFIG_POINTS = (  # passed only when the configuration changes
     "config.confirmed",
     "config.undone",
 )
+ORDER_POINTS = (  # passed only when the centre or a technician orders a label
+    "order.received",
+    "order.queued",
+    "order.rendered",
+    "order.sending",
+    "order.sent",
+    "order.recorded",
+)
 
 
 def reach(point: str) -> None:

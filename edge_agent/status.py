@@ -43,6 +43,7 @@ class Snapshot:
         self._language = language
         self._started = clock.stamp()
         self.uplink: Uplink | None = None
+        self.printing: Callable[[], Mapping[str, JsonValue]] = dict
 
     def presence(self) -> Mapping[str, JsonValue]:
         """What `up/state` carries beside the status."""
@@ -77,6 +78,7 @@ class Snapshot:
                 "not_saved": counts.not_saved,
             },
             "devices": {view.id: view.status.value for view in self._booth.views()},
+            "printing": self.printing(),
         }
 
     def devices(self) -> list[JsonValue]:
@@ -135,6 +137,7 @@ class Snapshot:
                 "not_saved": counts.not_saved,
             },
             "devices": self.devices(),
+            "printing": self.printing(),
         }
 
     def _uplink(self) -> Mapping[str, JsonValue]:

@@ -266,6 +266,21 @@ COMMANDS: dict[str, Data] = {
     },
 }
 
+PRINT_TEST: dict[str, Data] = {
+    "booth": {
+        "booth": BOOTH,
+        "time": TIME,
+        "agent": {"version": "0.1.0"},
+        "label": {"mark": "BXL1:0123456789ab:1:8f2c41d09ab3"},
+    },
+    "long": {
+        "booth": LONG_BOOTH,
+        "time": TIME,
+        "agent": {"version": "10.20.30"},
+        "label": {"mark": "BXL1:0123456789ab:20:8f2c41d09ab3"},
+    },
+}
+
 SAMPLES: dict[str, dict[str, Data]] = {
     "parcel-80": PARCEL,
     "parcel-100x100": PARCEL,
@@ -277,4 +292,5 @@ SAMPLES: dict[str, dict[str, Data]] = {
     "status-80": STATUS,
     "challenge-80": CHALLENGE,
     "commands-80": COMMANDS,
+    "print-test-80": PRINT_TEST,
 }

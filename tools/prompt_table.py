@@ -27,7 +27,10 @@ MEANING = {
     "scan_label": "It is not known whether the label came out. If it did, scan its QR code;"
     " if not, `edge-agent print reprint`.",
     "accepted": "The parcel is on disk: the booth has it, whatever happens next.",
-    "label_confirmed": "The label was recognised.",
+    "wait_labels": "The hour's `labels_per_hour` or `paper_m_per_hour` is used up. The label waits.",
+    "void_label": "The scanned label belongs to a parcel that was given up, or should not exist. Destroy it.",
+    "unknown_label": "The scanned label was not printed here, or so long ago that it is forgotten.",
+    "label_confirmed": "The scanned label is on record, and proved now.",
     "refused_code": "A digit was misread or mistyped. Scan again.",
     "refused_kind": "A code that this booth does not take (`accept` in booth.toml).",
     "refused_busy": "Another parcel is in hand. Finish or void it first.",

@@ -1,32 +1,53 @@
-"""`edge-agent print confirm|reprint` and `print void`: what a person decides about the label in hand.
+"""`edge-agent print …`: try a printer, look at the queue, decide about labels.
 
-Owns: the verbs. Must not know: the flow.
+Owns: the verbs and how their answers are shown. Must not know: the queue, the flow.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from edge_agent.cli import preview
 from edge_agent.cli.status import DEFAULT_SOCKET
 from edge_agent.local.client import ask
+from edge_agent.logs import one_line
 
-ORDERS = {
-    "confirm": ("print.confirm", "the label came out: take the parcel as accepted"),
-    "reprint": ("print.reprint", "no label came out: print it again, marked REPRINT"),
-    "void": ("parcel.void", "give up the parcel in hand"),
+FAULT = 1
+LOOK_S = 0.3  # how often a waiting test is looked at
+WAIT_S = 90  # a test page waits a minute for its printer, and then takes its time to print
+WAITING = frozenset({"received", "rendered", "queued", "sending"})
+CAME_OUT = frozenset({"sent", "confirmed"})
+SHOWN = 20  # jobs on one screen; --json gives all
+
+# Order: operation, whether it names a job ("job" must, "job?" may), a printer or nothing, what it is for.
+ORDERS: dict[str, tuple[str, str, str]] = {
+    "test": ("print.test", "printer?", "print a test page and tell how it ended"),
+    "queue": ("print.queue", "", "show what waits, what is in doubt, what was printed"),
+    "reprint": ("print.reprint", "job?", "print a label again, marked REPRINT; without JOB the one in hand"),
+    "cancel": ("print.cancel", "job", "give up a job of which nothing was sent"),
+    "confirm": ("print.confirm", "job?", "the label came out; without JOB the one in hand"),
+    "void": ("parcel.void", "", "give up the parcel in hand"),
+    "roll": ("print.roll", "printer?", "a full roll was put in"),
 }
 
 
 def register(verbs: Any) -> None:
     """Add the verb and its orders."""
-    parser = verbs.add_parser("print", help="decide about the label in hand")
+    parser = verbs.add_parser("print", help="try a printer, see the queue, decide about labels")
     orders = parser.add_subparsers(dest="order", required=True, metavar="ORDER")
-    for name, (_, text) in ORDERS.items():
-        order = orders.add_parser(name, help=text)
+    for name, (_, named, text) in ORDERS.items():
+        order = orders.add_parser(name, help=text, description=text)
+        if named:
+            word = named.rstrip("?")
+            order.add_argument(word, metavar=word.upper(), nargs="?" if named.endswith("?") else None)
+        if name == "test":
+            order.add_argument("--no-wait", action="store_true", help="do not wait for its end")
         order.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
         order.add_argument("--json", action="store_true", help="one JSON object")
         order.set_defaults(run=run)
@@ -34,7 +55,81 @@ def register(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when done; 1 when there is nothing to decide; 3 when the agent cannot be reached."""
-    answer = ask(args.socket, {"op": ORDERS[args.order][0]})
-    print(json.dumps(answer) if args.json else f"{args.order}: the counter is now {answer['phase']}")
+    """0 when done, 1 when it cannot be or a label needs a person, 3 when the agent cannot be reached."""
+    operation, named, _ = ORDERS[args.order]
+    word = named.rstrip("?")
+    given = getattr(args, word, None) if word else None
+    answer = ask(args.socket, {"op": operation, **({word: given} if given else {})})
+    if args.order == "test" and not args.no_wait:
+        answer = _end_of(args.socket, answer)
+    if args.json:
+        print(json.dumps(answer))
+    else:
+        print("\n".join(map(one_line, _lines(args.order, answer))))
+    return _code(args.order, answer)
+
+
+def _end_of(socket: Path, job: dict[str, Any]) -> dict[str, Any]:
+    """The job once it has ended, or as it stands when it takes too long."""
+    ends = time.monotonic() + WAIT_S
+    pause = Event()
+    while job["state"] in WAITING and time.monotonic() < ends:
+        pause.wait(LOOK_S)
+        job = ask(socket, {"op": "print.job", "job": job["job"]})
+    return job
+
+
+def _code(order: str, answer: dict[str, Any]) -> int:
+    if order == "test":
+        return 0 if answer["state"] in CAME_OUT | WAITING else FAULT
+    if order == "queue":
+        suspended = any(printer["suspended"] for printer in answer["printers"])
+        return FAULT if answer["unconfirmed"] or suspended else 0
     return 0
+
+
+def _lines(order: str, answer: dict[str, Any]) -> Iterator[str]:
+    if order == "queue":
+        yield from _queue(answer)
+    elif order == "roll":
+        yield f"{answer['printer']}: a full roll is in"
+    elif "phase" in answer:
+        yield f"{order}: the counter is now {answer['phase']}"
+    else:
+        yield _job(answer)
+
+
+def _queue(answer: dict[str, Any]) -> Iterator[str]:
+    for printer in answer["printers"]:
+        yield _printer(printer)
+    yield f"{answer['waiting']} waiting, {answer['unconfirmed']} in doubt"
+    for job in answer["jobs"][:SHOWN]:
+        yield f"  {_job(job)}  {_age(job['age_ms'], known=job['age_known'])}"
+    if len(answer["jobs"]) > SHOWN:
+        yield f"  … {len(answer['jobs']) - SHOWN} more, see --json"
+
+
+def _printer(printer: dict[str, Any]) -> str:
+    hour = f"{printer['labels_last_hour']} of {printer['labels_per_hour']} labels this hour"
+    metres = f"{printer['paper_mm_last_hour'] // 1000} of {printer['paper_mm_per_hour'] // 1000} m"
+    left = printer["paper_left_mm"]
+    roll = f", about {left // 1000} m left" if left is not None else ""
+    end = ", paper near its end" if printer["paper_near_end"] else ""
+    held = ", orders held: see to the printer, then print a test" if printer["suspended"] else ""
+    return f"{printer['id']}: {hour}, {metres}{roll}{end}{held}"
+
+
+def _job(job: dict[str, Any]) -> str:
+    again = f" reprint {job['attempt'] - 1}" if job["attempt"] > 1 else ""
+    why = f" ({job['reason']})" if job["reason"] else ""
+    proof = f" by {job['proof']}" if job["proof"] and job["state"] == "confirmed" else ""
+    return f"{job['job']}  {job['kind']}{again}  {job['subject']}  {job['state']}{proof}{why}"
+
+
+def _age(milliseconds: int, *, known: bool) -> str:
+    minutes = milliseconds // 60_000
+    return (
+        f"{'' if known else 'over '}{minutes // 60} h {minutes % 60} min"
+        if minutes >= 60
+        else f"{minutes} min"
+    )

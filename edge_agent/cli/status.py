@@ -40,7 +40,8 @@ def is_healthy(status: dict[str, Any]) -> bool:
     """Whether nothing in this status needs a person."""
     devices = all(device["status"] == HEALTHY_DEVICE for device in status["devices"])
     uplink = status["uplink"]["status"] in {"online", "disabled"}
-    return devices and uplink and not status["ledger"]["reserve_spent"]
+    printing = not status["printing"]["unconfirmed"]
+    return devices and uplink and printing and not status["ledger"]["reserve_spent"]
 
 
 def _lines(status: dict[str, Any]) -> Iterator[str]:
@@ -53,10 +54,20 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     yield f"ledger   {ledger['last']} events, {ledger['acknowledged']} acknowledged, {waiting} waiting"
     yield f"counter  {counter['phase']}: {counter['prompt']}"
     yield f"         {counter['accepted']} accepted, {counter['labels']} labels, {counter['refused']} refused"
+    yield from _printing(status["printing"])
     for device in status["devices"]:
         yield _device_line(device)
         if device["hint"]:
             yield f"             {device['hint']}"
+
+
+def _printing(printing: dict[str, Any]) -> Iterator[str]:
+    for printer in printing["printers"]:
+        near = ", paper near its end" if printer["paper_near_end"] else ""
+        hour = f"{printer['labels_last_hour']} of {printer['labels_per_hour']} labels this hour"
+        yield f"printing {printer['id']}: {printer['waiting']} waiting, {hour}{near}"
+    if printing["unconfirmed"]:
+        yield f"         {printing['unconfirmed']} labels in doubt: edge-agent print queue"
 
 
 def _device_line(device: dict[str, Any]) -> str:

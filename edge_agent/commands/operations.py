@@ -74,8 +74,6 @@ def operations(booth: Booth, counter: Counter) -> dict[str, Operation]:
         "scale.zero": zero,
         "scale.tare": tare,
         "scale.read": read,
-        "print.reprint": _order(counter, Order.REPRINT),
-        "print.confirm": _order(counter, Order.CONFIRM),
         "parcel.void": _order(counter, Order.VOID),
     }
 

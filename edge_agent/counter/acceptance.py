@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from edge_agent.counter.evidence import evidence, numeral, weight_data
 from edge_agent.counter.feedback import Cue, Prompt, Sound
 from edge_agent.counter.inputs import (
     Indicated,
@@ -26,17 +27,20 @@ from edge_agent.counter.inputs import (
     Ticked,
     Weighed,
 )
-from edge_agent.counter.parcel import AcceptedWeight, Parcel, Phase, State
+from edge_agent.counter.parcel import Parcel, Phase, State
 from edge_agent.counter.settling import kilograms
 from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.prints import PrintState, PrintStep
+from edge_agent.printing.job import LABEL_FAULT, PROOF_RANK
 from edge_agent.sdk.values import PrintResult, Proof, Reading, Stamp, Status
 
-RAW_BYTES = 256  # of a frame kept as evidence: ten times the longest one of a shipped protocol
 RETRY_HELD_MS = 10_000  # a printer that cannot tell its state is tried again this often while a label is held
 
-PROOF_RANK = {Proof.PRINTED: 3, Proof.CONSUMED: 2, Proof.SENT: 1}
-HOLD_PROMPTS = {"printer.paper_out": "insert_paper", "printer.cover_open": "close_cover"}
+HOLD_PROMPTS = {
+    "printer.paper_out": "insert_paper",
+    "printer.cover_open": "close_cover",
+    "print.quota": "wait_labels",
+}
 LIVE_PROMPTS = {
     Status.MOTION: "hold_still",
     Status.OVERLOAD: "too_heavy",
@@ -76,7 +80,7 @@ class Acceptance:
     def _scanned(self, state: State, scan: Scanned) -> Outcome:
         if state.phase is not Phase.IDLE:
             if state.parcel is not None and state.parcel.item == scan.item:
-                return Outcome(state, cues=[Cue(_prompt_of(state))])
+                return Outcome(state, cues=[Cue(prompt_of(state))])
             return _refused(state, scan, "busy", "refused_busy")
         if scan.before:
             return _refused(state, scan, "accepted_before", "refused_again")
@@ -91,15 +95,15 @@ class Acceptance:
         event = EventDraft(
             "parcel.scanned", scan.item, scan.at, {"item_type": scan.item_type, "job": scan.job}
         )
-        return Outcome(begun, events=[event], cues=[Cue(_prompt_of(begun))])
+        return Outcome(begun, events=[event], cues=[Cue(prompt_of(begun))])
 
     def _weighed(self, state: State, given: Weighed) -> Outcome:
         settled = given.settled
         if settled.empty:
             if state.pan_clear:
                 return Outcome(state)
-            cleared = replace(state, pan_clear=True, zero=_numeral(settled.reading))
-            return Outcome(cleared, cues=[Cue(_prompt_of(cleared))])
+            cleared = replace(state, pan_clear=True, zero=numeral(settled.reading))
+            return Outcome(cleared, cues=[Cue(prompt_of(cleared))])
         parcel = state.parcel
         if state.phase is not Phase.WEIGHING or parcel is None or not state.pan_clear:
             return Outcome(state)
@@ -112,8 +116,8 @@ class Acceptance:
             return Outcome(state, cues=[Cue(Prompt("too_light"), Sound.REJECTED)])
         if weighed > self.policy.max_weight:
             return Outcome(state, cues=[Cue(Prompt("too_heavy"), Sound.REJECTED)])
-        weight = _evidence(given, parcel.scanned_ms, state.zero)
-        event = EventDraft("weight.settled", parcel.item, settled.last, _weight_data(weight))
+        weight = evidence(given, parcel.scanned_ms, state.zero)
+        event = EventDraft("weight.settled", parcel.item, settled.last, weight_data(weight))
         return self._to_label(
             replace(state, pan_clear=False, zero=""), replace(parcel, weight=weight), settled.last, [event]
         )
@@ -140,7 +144,7 @@ class Acceptance:
         ours = parcel is not None and (result.job, result.attempt) == (parcel.job, state.attempt)
         if parcel is None or not ours or state.phase is not Phase.LABELLING:
             return Outcome(state)
-        if result.proof is Proof.FAILED and result.reason.startswith("label."):
+        if result.proof is Proof.FAILED and result.reason.startswith(LABEL_FAULT):
             step = _print_step(state, PrintState.FAILED, ended.at, "", result.reason)
             return replace(_voided(state, parcel, ended.at, result.reason), prints=[step])
         if result.proof is Proof.FAILED:
@@ -151,7 +155,7 @@ class Acceptance:
         event = EventDraft("label.unconfirmed", parcel.item, ended.at, data)
         step = _print_step(state, PrintState.UNCONFIRMED, ended.at, result.proof.value, result.reason)
         asking = replace(state, phase=Phase.ASKING, since_ms=ended.at.uptime_ms, reason=result.reason)
-        return Outcome(asking, [event], [step], [Cue(_prompt_of(asking), Sound.NEEDS_YOU)])
+        return Outcome(asking, [event], [step], [Cue(prompt_of(asking), Sound.NEEDS_YOU)])
 
     def _not_printed(self, state: State, parcel: Parcel, ended: PrintEnded) -> Outcome:
         reason = ended.result.reason
@@ -161,7 +165,7 @@ class Acceptance:
             return self._accept(state, flagged, ended.at, events=[], prints=[step], label={})
         held = replace(state, phase=Phase.HELD, since_ms=ended.at.uptime_ms, reason=reason)
         told = state.reason == reason
-        return Outcome(held, prints=[step], cues=[] if told else [Cue(_prompt_of(held), Sound.NEEDS_YOU)])
+        return Outcome(held, prints=[step], cues=[] if told else [Cue(prompt_of(held), Sound.NEEDS_YOU)])
 
     def _printed(self, state: State, parcel: Parcel, at: Stamp, proof: str, rank: Proof) -> Outcome:
         done = PrintState.SENT if rank is Proof.SENT else PrintState.CONFIRMED
@@ -183,14 +187,14 @@ class Acceptance:
     ) -> Outcome:
         data: dict[str, JsonValue] = {
             "item_type": parcel.item_type,
-            "weight": _weight_data(parcel.weight) if parcel.weight else None,
+            "weight": weight_data(parcel.weight) if parcel.weight else None,
             "label": label or None,
             "flags": list(parcel.flags),
         }
         accepted = EventDraft("parcel.accepted", parcel.item, at, data)
         cue = Cue(Prompt("accepted", {"item": parcel.item}), Sound.SAVED)
         idle = State(pan_clear=state.pan_clear)
-        return Outcome(idle, [*events, accepted], prints, [cue, Cue(_prompt_of(idle))])
+        return Outcome(idle, [*events, accepted], prints, [cue, Cue(prompt_of(idle))])
 
     def _again(self, state: State, at: Stamp) -> Outcome:
         """The same attempt once more: nothing of it had been accepted by the printer."""
@@ -201,7 +205,10 @@ class Acceptance:
         if parcel is None or state.phase is not Phase.ASKING:
             return Outcome(state)
         if (scan.job, scan.attempt) != (parcel.job, state.attempt):
-            return Outcome(state, cues=[Cue(_prompt_of(state), Sound.REJECTED)])
+            data: dict[str, JsonValue] = {"scanned_job": scan.job, "scanned_attempt": scan.attempt}
+            data |= {**_label_data(state), "reason": "other_label"}
+            event = EventDraft("label.mismatched", parcel.item, scan.at, data)
+            return Outcome(state, events=[event], cues=[Cue(prompt_of(state), Sound.REJECTED)])
         return self._printed(state, parcel, scan.at, "scanned", Proof.PRINTED)
 
     def _ordered(self, state: State, given: Ordered) -> Outcome:
@@ -243,7 +250,7 @@ class Acceptance:
             return self._print_ended(state, PrintEnded(given.at, lost))
         if state.phase in {Phase.LABELLING, Phase.HELD}:
             return self._again(state, given.at)
-        return Outcome(state, cues=[Cue(_prompt_of(state), Sound.NEEDS_YOU)])
+        return Outcome(state, cues=[Cue(prompt_of(state), Sound.NEEDS_YOU)])
 
 
 def _refused(state: State, scan: Scanned, reason: str, prompt: str) -> Outcome:
@@ -270,7 +277,7 @@ def _label_data(state: State) -> dict[str, JsonValue]:
     return {"job": job, "attempt": state.attempt}
 
 
-def _prompt_of(state: State) -> Prompt:
+def prompt_of(state: State) -> Prompt:
     """What the clerk is to do in this state."""
     match state.phase:
         case Phase.WEIGHING:
@@ -283,43 +290,3 @@ def _prompt_of(state: State) -> Prompt:
             return Prompt("scan_label")
         case Phase.IDLE:
             return Prompt("scan_parcel")
-
-
-def _evidence(given: Weighed, scanned_ms: int, zero: str) -> AcceptedWeight:
-    settled, reading = given.settled, given.settled.reading
-    return AcceptedWeight(
-        value=_numeral(reading),
-        unit=reading.unit or "",
-        net=reading.net,
-        device=settled.device,
-        stable_by="flag" if settled.by_flag else "window",
-        readings=settled.count,
-        settle_ms=settled.last.uptime_ms - scanned_ms,
-        raw_hex=reading.raw[:RAW_BYTES].hex(),
-        protocol=given.protocol,
-        spread=None if settled.spread is None else format(settled.spread, "f"),
-        tare=None if reading.tare is None else format(reading.tare, "f"),
-        zero_before=zero,
-    )
-
-
-def _numeral(reading: Reading) -> str:
-    """The weight as the scale sent it."""
-    return "" if reading.weight is None else format(reading.weight, "f")
-
-
-def _weight_data(weight: AcceptedWeight) -> dict[str, JsonValue]:
-    return {
-        "value": weight.value,
-        "unit": weight.unit,
-        "net": weight.net,
-        "device": weight.device,
-        "stable_by": weight.stable_by,
-        "readings": weight.readings,
-        "settle_ms": weight.settle_ms,
-        "raw": weight.raw_hex,
-        "protocol": weight.protocol,
-        "spread": weight.spread,
-        "tare": weight.tare,
-        "zero_before": weight.zero_before,
-    }

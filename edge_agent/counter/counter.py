@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 
-from edge_agent.counter.acceptance import Acceptance
+from edge_agent.counter.acceptance import Acceptance, prompt_of
 from edge_agent.counter.feedback import Cue, Prompt, Sound
 from edge_agent.counter.inputs import (
     Indicated,
@@ -26,19 +26,18 @@ from edge_agent.counter.inputs import (
     Ticked,
     Weighed,
 )
-from edge_agent.counter.labelling import read_mark
 from edge_agent.counter.parcel import Parcel, Phase, State, state_from_json
-from edge_agent.counter.printing import print_label
+from edge_agent.counter.printing import other_label, print_label, was_sending
 from edge_agent.counter.scanned import Repeats, scan_event, storable
 from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.counter.settling import Settled, Settler
-from edge_agent.counter.whole import whole
 from edge_agent.crash import reach
 from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry
-from edge_agent.ledger.prints import PrintState
+from edge_agent.printing.mark import read_mark
 from edge_agent.sdk.errors import CommandError, DeviceError
 from edge_agent.sdk.values import PrinterState, Proof, Ready, Scan, Stamp, Weight
+from edge_agent.whole import whole
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class Counter:
             await self._give_up(error.code)
             return
         if self.state.phase is not Phase.IDLE:
-            self._left_over = Restarted(self._ports.clock.stamp(), await self._was_sending())
+            self._left_over = Restarted(self._ports.clock.stamp(), await was_sending(self._ports, self.state))
             await self._take_up()
 
     async def _give_up(self, reason: str) -> None:
@@ -93,13 +92,6 @@ class Counter:
             self._ports.stored(await self._ports.ledger.commit(Entry([lost], {SLOT: ""})))
         except DeviceError as error:
             log.error("%s", error)
-
-    async def _was_sending(self) -> bool:
-        """Whether bytes of the label in hand may have left before the stop."""
-        job = self.state.parcel.job if self.state.parcel else ""
-        steps = await self._ports.ledger.interrupted_prints()
-        ours = [step for step in steps if (step.job, step.attempt) == (job, self.state.attempt)]
-        return any(step.state is PrintState.SENDING for step in ours)
 
     async def _take_up(self) -> None:
         """Until this is on disk nothing else happens to what the last stop left in hand."""
@@ -136,10 +128,18 @@ class Counter:
                 for scan in fresh:
                     await self._scan(scan, tentative)
                 await self._commit(tentative)
+                for mark in tentative.marks:
+                    await self._other_label(mark)
             except DeviceError as error:
                 self._repeats.forget(fresh)
                 self._not_saved(error)
                 self._say(NOT_SAVED)
+
+    async def _other_label(self, mark: LabelScanned) -> None:
+        cue = await other_label(self._ports, mark)
+        if self.state.phase is not Phase.ASKING:  # else the flow has told that another label is asked for
+            self._say(cue)
+            self._say(Cue(prompt_of(self.state)))
 
     async def weights(self, weights: Sequence[Weight]) -> None:
         """Readings of the scale that weighs parcels."""
@@ -190,10 +190,10 @@ class Counter:
         meaning = self._ports.parse(scan)
         tentative.events.append(scan_event(scan, meaning))
         mark = read_mark(scan.text)
-        if self._flow is None:
-            return
         if mark is not None:
-            tentative.take(self._flow.step(tentative.state, LabelScanned(scan.at, *mark)))
+            tentative.mark(self._flow, LabelScanned(scan.at, *mark))
+        elif self._flow is None:
+            return
         elif not meaning.valid:
             self._refuse(tentative, "refused_code")
         elif meaning.type not in self._accepts:
@@ -256,8 +256,7 @@ class Counter:
         slot = tentative.state.to_json()
         slots = {SLOT: slot} if slot != self.state.to_json() else {}
         if tentative.events or tentative.prints or slots:
-            entry = Entry(tentative.events, slots, tentative.prints)
-            self._ports.stored(await self._ports.ledger.commit(entry))
+            self._ports.stored(await self._ports.ledger.commit(tentative.entry(self._ports, slots)))
         self._become(tentative)
 
     def _become(self, tentative: Tentative) -> None:

@@ -1,19 +1,22 @@
-"""From a parcel to the page that goes to the printer, and the code on it by which it is recognised.
+"""From a parcel to what stands on its label, and to the label's entry in the print ledger.
 
-Owns: the label's data and its mark. Must not know: templates' layout, printers.
+Owns: the label's data. Must not know: templates' layout, printers.
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from edge_agent.counter.parcel import Parcel
 from edge_agent.events.model import JsonValue
-
-MARK = re.compile(r"BXL1:([0-9a-f]{12}):([1-9][0-9]{0,2}):", re.ASCII)
+from edge_agent.ledger.print_jobs import PrintOrder
+from edge_agent.printing.job import Kind, Requester
+from edge_agent.printing.mark import label_mark
+from edge_agent.sdk.values import Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,6 @@ class BoothName:
     name: str
     name_bn: str
     utc_offset_minutes: int
-
-
-def label_mark(job: str, attempt: int, item: str) -> str:
-    """The text of the label's QR code: which label this is, so that scanning it proves that it exists."""
-    return f"BXL1:{job}:{attempt}:{item}"
-
-
-def read_mark(text: str) -> tuple[str, int] | None:
-    """Job and attempt of one of our labels, or None for any other code."""
-    found = MARK.match(text)
-    return (found.group(1), int(found.group(2))) if found else None
 
 
 def label_data(parcel: Parcel, attempt: int, booth: BoothName, utc_ms: int) -> Mapping[str, JsonValue]:
@@ -49,6 +41,28 @@ def label_data(parcel: Parcel, attempt: int, booth: BoothName, utc_ms: int) -> M
     return data
 
 
+def label_order(
+    parcel: Parcel, data: Mapping[str, JsonValue], at: Stamp, *, template: str, printer: str, boot: str
+) -> PrintOrder:
+    """The label as the print ledger knows it, so that a person can have it printed again later."""
+    text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return PrintOrder(
+        job=parcel.job,
+        requester=Requester.FLOW.value,
+        key=parcel.job,
+        digest=hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest(),
+        kind=Kind.LABEL.value,
+        printer=printer,
+        template=template,
+        subject=parcel.item,
+        data=text,
+        ttl_ms=0,
+        ordered=0,
+        boot=boot,
+        at=at,
+    )
+
+
 def _weight(parcel: Parcel) -> dict[str, JsonValue]:
     """Without a weight the label says so: templates look at its text."""
     if parcel.weight is None:
@@ -57,5 +71,5 @@ def _weight(parcel: Parcel) -> dict[str, JsonValue]:
 
 
 def _names(booth: BoothName) -> dict[str, JsonValue]:
-    names: dict[str, JsonValue] = {"id": booth.id, "name": booth.name or booth.id}
-    return {**names, "name_bn": booth.name_bn} if booth.name_bn else names
+    told: dict[str, JsonValue] = {"id": booth.id, "name": booth.name or booth.id}
+    return {**told, "name_bn": booth.name_bn} if booth.name_bn else told

@@ -1,6 +1,7 @@
-"""One label from the parcel to the printer's word about it, on record before its first byte.
+"""One label of the counter from the parcel to the printer's word about it.
 
-Owns: the order draw → commit "sending" → print. Must not know: the flow, printers, templates.
+Owns: drawing it, handing it to the print queue; what the clerk is told about other labels.
+Must not know: the flow, printers, templates, what else is printed.
 """
 
 from __future__ import annotations
@@ -8,17 +9,25 @@ from __future__ import annotations
 import logging
 
 from edge_agent.containment import contained
-from edge_agent.counter.parcel import Parcel
+from edge_agent.counter.feedback import Cue, Prompt, Sound
+from edge_agent.counter.inputs import LabelScanned
+from edge_agent.counter.parcel import Parcel, State
 from edge_agent.counter.seams import Ports
 from edge_agent.crash import reach
-from edge_agent.ledger.ledger import Entry
-from edge_agent.ledger.prints import PrintState, PrintStep
-from edge_agent.sdk.errors import DeviceError, EdgeError
+from edge_agent.ledger.prints import PrintState
+from edge_agent.printing.job import LABEL_FAULT
+from edge_agent.printing.wish import Scanned
+from edge_agent.sdk.errors import EdgeError
 from edge_agent.sdk.values import Page, PrintJob, PrintResult, Proof, Stamp
 
 log = logging.getLogger(__name__)
 
-REFUSED = "label."  # how the reason begins where the label itself is at fault, and no printer can help
+LABEL_CUES = {
+    Scanned.CONFIRMED: Cue(Prompt("label_confirmed"), Sound.SAVED),
+    Scanned.KNOWN: Cue(Prompt("label_confirmed")),
+    Scanned.VOID: Cue(Prompt("void_label"), Sound.NEEDS_YOU),
+    Scanned.STRANGER: Cue(Prompt("unknown_label"), Sound.REJECTED),
+}
 
 
 async def print_label(ports: Ports, parcel: Parcel, attempt: int) -> PrintResult:
@@ -28,19 +37,23 @@ async def print_label(ports: Ports, parcel: Parcel, attempt: int) -> PrintResult
         page = await _draw(ports, parcel, attempt, at)
     except EdgeError as error:
         log.error("label refused: %s", error)
-        reason = error.code if error.code.startswith(REFUSED) else REFUSED + error.code
+        reason = error.code if error.code.startswith(LABEL_FAULT) else LABEL_FAULT + error.code
         return PrintResult(parcel.job, attempt, Proof.FAILED, 0, reason)
     reach("label.rendered")
-    sending = PrintStep(parcel.job, attempt, parcel.item, PrintState.SENDING, at.utc_ms)
-    try:
-        await ports.ledger.commit(Entry(prints=[sending]))
-    except DeviceError as error:
-        log.error("%s", error)
-        return PrintResult(parcel.job, attempt, Proof.FAILED, 0, error.code)
-    reach("label.sending")
-    result = await ports.devices.print_page(PrintJob(parcel.job, page, attempt))
-    reach("label.sent")
-    return result
+    return await ports.prints.label(PrintJob(parcel.job, page, attempt), parcel.item)
+
+
+async def other_label(ports: Ports, mark: LabelScanned) -> Cue:
+    """What the scan of a label that is not in hand means, once that is recorded. Raises DeviceError."""
+    return LABEL_CUES[await ports.prints.scanned(mark.job, mark.attempt, mark.at)]
+
+
+async def was_sending(ports: Ports, state: State) -> bool:
+    """Whether bytes of the label in hand may have left before the stop."""
+    job = state.parcel.job if state.parcel else ""
+    steps = await ports.ledger.interrupted_prints()
+    ours = [step for step in steps if (step.job, step.attempt) == (job, state.attempt)]
+    return any(step.state is PrintState.SENDING for step in ours)
 
 
 async def _draw(ports: Ports, parcel: Parcel, attempt: int, at: Stamp) -> Page:

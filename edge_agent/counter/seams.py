@@ -5,17 +5,20 @@ Owns: Ports, Counts, Tentative. Must not know: how any of it is provided.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_agent.barcodes.meaning import Meaning
+from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.feedback import Cue
-from edge_agent.counter.inputs import Outcome
+from edge_agent.counter.inputs import LabelScanned, Outcome
 from edge_agent.counter.parcel import Parcel, Phase, State
 from edge_agent.events.model import EventDraft, StoredEvent
-from edge_agent.ledger.ledger import Ledger
-from edge_agent.ledger.prints import PrintStep
+from edge_agent.ledger.ledger import Entry, Ledger
+from edge_agent.ledger.print_jobs import PrintOrder
+from edge_agent.ledger.prints import PrintState, PrintStep
+from edge_agent.printing.wish import Scanned
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.values import Page, PrintJob, PrintResult, Reading, Scan, Stamp
 
@@ -27,7 +30,13 @@ class Devices(Protocol):
     def scale_protocol(self) -> str: ...
     def pan_empty(self, reading: Reading) -> None: ...
     def hurry_scale(self, wanted: bool) -> None: ...
-    async def print_page(self, job: PrintJob) -> PrintResult: ...
+
+
+class Prints(Protocol):
+    """What the counter asks of the print queue."""
+
+    async def label(self, job: PrintJob, subject: str) -> PrintResult: ...
+    async def scanned(self, job: str, attempt: int, at: Stamp) -> Scanned: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +46,10 @@ class Ports:
     ledger: Ledger
     clock: Clock
     devices: Devices
+    prints: Prints
     parse: Callable[[Scan], Meaning]
     render: Callable[[Parcel, int, Stamp], Awaitable[Page]]
+    order: Callable[[Parcel, Stamp], PrintOrder]
     tell: Callable[[Cue], None]
     stored: Callable[[Sequence[StoredEvent]], None]
 
@@ -65,6 +76,25 @@ class Tentative:
     cues: list[Cue] = field(default_factory=list)
     label: bool = False
     began: bool = False
+    marks: list[LabelScanned] = field(default_factory=list)  # of labels that are not the one in hand
+
+    def mark(self, flow: Acceptance | None, scanned: LabelScanned) -> None:
+        """One of our labels was scanned: the one in hand is the flow's, every other the print queue's."""
+        state = self.state
+        mark = (scanned.job, scanned.attempt)
+        in_hand = state.parcel is not None and (state.parcel.job, state.attempt) == mark
+        if flow is not None:
+            self.take(flow.step(state, scanned))
+        if not in_hand or state.phase is Phase.HELD:
+            self.marks.append(scanned)
+
+    def entry(self, ports: Ports, slots: Mapping[str, str]) -> Entry:
+        """What is to be on disk together. A parcel's first label is entered with what stands on it."""
+        begins = any(step.state is PrintState.QUEUED and step.attempt == 1 for step in self.prints)
+        parcel = self.state.parcel
+        orders = [ports.order(parcel, ports.clock.stamp())] if begins and parcel is not None else []
+        voids = [str(event.data["job"]) for event in self.events if event.type == "parcel.voided"]
+        return Entry(self.events, slots, self.prints, orders=orders, voids=voids)
 
     def accepts(self, item: str) -> bool:
         """Whether this very step accepts the item already."""

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from edge_agent.events.classes import TELEMETRY
 from edge_agent.events.model import EventDraft, StoredEvent
-from edge_agent.ledger import commands, outbox, prints
+from edge_agent.ledger import commands, outbox, print_jobs, prints
 from edge_agent.ledger.commands import Taken
 from edge_agent.ledger.outbox import UNACKED_LIMIT, Marks, Rejection
+from edge_agent.ledger.print_jobs import Paper, PrintLedger, PrintOrder
 from edge_agent.ledger.prints import PrintStep
 from edge_agent.ledger.reserve import Reserve
 from edge_agent.ledger.store import Opened, open_ledger
@@ -43,12 +44,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be true together, or not at all. A slot set to an empty string is cleared."""
+    """What is to be true together, or not at all. A slot set to an empty string is cleared.
+
+    `orders` are print jobs entered or renewed, `voids` names those whose parcel was given up.
+    """
 
     events: Sequence[EventDraft] = ()
     slots: Mapping[str, str] = field(default_factory=dict)
     prints: Sequence[PrintStep] = ()
     finished: Taken | None = None
+    orders: Sequence[PrintOrder] = ()
+    voids: Sequence[str] = ()
+    paper: Sequence[Paper] = ()
 
 
 class Ledger:
@@ -67,6 +74,7 @@ class Ledger:
         self.shed = 0
         self._reserve = reserve
         self._worker = LedgerWorker(opened.connection, reserve.release)
+        self.prints = PrintLedger(self._worker)
 
     @classmethod
     async def open(
@@ -135,8 +143,7 @@ class Ledger:
                 stored = outbox.append(connection, events, epoch=self.epoch, boot=self.boot, acked=self.acked)
             for name, body in entry.slots.items():
                 _put_slot(connection, name, body)
-            for step in entry.prints:
-                prints.record(connection, step)
+            _print(connection, entry)
             if entry.finished:
                 commands.finish(connection, entry.finished.id, entry.finished.state, entry.finished.answer)
             return stored
@@ -235,6 +242,17 @@ class Ledger:
     async def close(self) -> None:
         """Finish what waits and close the file."""
         await self._worker.close()
+
+
+def _print(connection: sqlite3.Connection, entry: Entry) -> None:
+    for order in entry.orders:
+        print_jobs.put(connection, order)
+    for step in entry.prints:
+        prints.record(connection, step)
+    for paper in entry.paper:
+        print_jobs.charge(connection, paper)
+    for job in entry.voids:
+        print_jobs.void(connection, job)
 
 
 def _put_slot(connection: sqlite3.Connection, name: str, body: str) -> None:

@@ -1,24 +1,30 @@
 """The print ledger: what may be on paper. A row is on disk as "sending" before the first byte leaves.
 
-Owns: the SQL of print attempts and their order of states. Must not know: printers, pages.
+Owns: the SQL of print attempts and their order of states. Must not know: printers, pages, what a job prints.
 
-    queued → sending → sent | confirmed | unconfirmed | failed
+    received → rendered → queued → sending → sent | confirmed | unconfirmed | failed
+               queued → expired | cancelled          sent, unconfirmed → confirmed (a late proof)
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class PrintState(StrEnum):
+    RECEIVED = "received"
+    RENDERED = "rendered"
     QUEUED = "queued"
     SENDING = "sending"
     SENT = "sent"
     CONFIRMED = "confirmed"
     UNCONFIRMED = "unconfirmed"
     FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +40,26 @@ class PrintStep:
     reason: str = ""
 
 
-FOLLOWS = {
-    None: {PrintState.QUEUED, PrintState.SENDING},
-    PrintState.QUEUED: {PrintState.SENDING, PrintState.FAILED},
-    PrintState.SENDING: {
-        PrintState.SENT,
-        PrintState.CONFIRMED,
-        PrintState.UNCONFIRMED,
-        PrintState.FAILED,
-    },
-    PrintState.FAILED: {  # nothing was accepted: the same attempt again, which may not get as far as sending
-        PrintState.QUEUED,
-        PrintState.SENDING,
-        PrintState.FAILED,
-    },
-    PrintState.SENT: {PrintState.CONFIRMED, PrintState.UNCONFIRMED},
-    PrintState.UNCONFIRMED: {PrintState.CONFIRMED},  # a late proof: scan-back, or a person's word
-    PrintState.CONFIRMED: set[PrintState](),
+UNSENT_ENDS = frozenset({PrintState.FAILED, PrintState.EXPIRED, PrintState.CANCELLED})
+
+FOLLOWS: Mapping[PrintState | None, frozenset[PrintState]] = {
+    None: frozenset({PrintState.RECEIVED, PrintState.QUEUED, PrintState.SENDING}),
+    PrintState.RECEIVED: UNSENT_ENDS | {PrintState.RENDERED},
+    PrintState.RENDERED: UNSENT_ENDS | {PrintState.QUEUED},
+    PrintState.QUEUED: UNSENT_ENDS | {PrintState.SENDING},
+    PrintState.SENDING: frozenset(
+        {PrintState.SENT, PrintState.CONFIRMED, PrintState.UNCONFIRMED, PrintState.FAILED}
+    ),
+    PrintState.FAILED: UNSENT_ENDS  # nothing was accepted: the same attempt again, however far it gets
+    | {PrintState.RECEIVED, PrintState.QUEUED, PrintState.SENDING},
+    PrintState.SENT: frozenset({PrintState.CONFIRMED, PrintState.UNCONFIRMED}),
+    PrintState.UNCONFIRMED: frozenset({PrintState.CONFIRMED}),  # a late proof: scan-back, a person's word
+    PrintState.CONFIRMED: frozenset(),
+    PrintState.EXPIRED: frozenset(),
+    PrintState.CANCELLED: frozenset(),
 }
+
+STEP_COLUMNS = "job, attempt, subject, state, utc_ms, proof, reason"
 
 
 def record(connection: sqlite3.Connection, step: PrintStep) -> None:
@@ -63,7 +71,8 @@ def record(connection: sqlite3.Connection, step: PrintStep) -> None:
     if step.state not in FOLLOWS[before]:
         raise ValueError(f"print {step.job} attempt {step.attempt}: {before} cannot become {step.state}")
     connection.execute(
-        "INSERT OR REPLACE INTO prints VALUES (?,?,?,?,?,?,?)",
+        "INSERT OR REPLACE INTO prints (job, attempt, subject, state, proof, reason, utc_ms)"
+        " VALUES (?,?,?,?,?,?,?)",
         (step.job, step.attempt, step.subject, step.state.value, step.proof, step.reason, step.utc_ms),
     )
 
@@ -71,7 +80,30 @@ def record(connection: sqlite3.Connection, step: PrintStep) -> None:
 def interrupted(connection: sqlite3.Connection) -> list[PrintStep]:
     """Attempts that a stop of the agent left open."""
     rows = connection.execute(
-        "SELECT job, attempt, subject, state, utc_ms, proof, reason FROM prints"
-        " WHERE state IN ('queued', 'sending') ORDER BY utc_ms"
+        f"SELECT {STEP_COLUMNS} FROM prints WHERE state IN ('queued', 'sending') ORDER BY utc_ms"  # noqa: S608 - constant columns
     )
-    return [PrintStep(j, a, s, PrintState(state), u, p, r) for j, a, s, state, u, p, r in rows]
+    return [step_of(row) for row in rows]
+
+
+def attempt_of(connection: sqlite3.Connection, job: str, attempt: int) -> PrintStep | None:
+    """One attempt as it stands."""
+    row = connection.execute(
+        f"SELECT {STEP_COLUMNS} FROM prints WHERE job=? AND attempt=?",  # noqa: S608 - constant columns
+        (job, attempt),
+    ).fetchone()
+    return step_of(row) if row else None
+
+
+def latest_of(connection: sqlite3.Connection, job: str) -> PrintStep | None:
+    """The newest attempt of a job."""
+    row = connection.execute(
+        f"SELECT {STEP_COLUMNS} FROM prints WHERE job=? ORDER BY attempt DESC LIMIT 1",  # noqa: S608 - constant columns
+        (job,),
+    ).fetchone()
+    return step_of(row) if row else None
+
+
+def step_of(row: tuple[str, int, str, str, int, str, str]) -> PrintStep:
+    """A row of STEP_COLUMNS."""
+    job, attempt, subject, state, utc_ms, proof, reason = row
+    return PrintStep(job, attempt, subject, PrintState(state), utc_ms, proof, reason)

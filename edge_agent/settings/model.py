@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
 from edge_agent.settings.centre import Commands
 from edge_agent.settings.labels import Labels
+from edge_agent.settings.printing import Printing
 from edge_agent.settings.strict import Strict
 from edge_agent.settings.uplink import Uplink
 from edge_agent.settings.values import (
@@ -225,6 +226,9 @@ class Settings(Strict):
     state: State = Field(default=State(), description="Where the agent keeps what must outlive it.")
     counter: Counter = Field(default=Counter(), description="How the booth works with parcels.")
     labels: Labels = Field(default=Labels(), description="How labels are drawn, whatever printer they go to.")
+    printing: Printing = Field(
+        default=Printing(), description="How much is printed, and for how long orders wait."
+    )
     scanner: Devices = Field(default=(), description="Barcode scanners, one [[scanner]] table each.")
     scale: Devices = Field(default=(), description="Scales, one [[scale]] table each.")
     printer: Devices = Field(default=(), description="Printers, one [[printer]] table each.")

@@ -41,6 +41,7 @@ IN_WORDS = {
     PRINTABLE: "text on one line without control characters",
 }
 
+
 BarcodeType = Literal[
     "s10",
     "gs1",

@@ -12,7 +12,9 @@ from edge_agent.cli.decode import as_object
 from edge_agent.commands import configuring, replay
 from edge_agent.commands.agent_ops import Controls, agent_operations
 from edge_agent.commands.operations import operations
+from edge_agent.commands.print_ops import Prints, central_operations
 from edge_agent.counter.counter import Counter
+from edge_agent.printing.queue import PrintQueue
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.values import Reading, Status
 from edge_agent.settings.layers import CENTRE_MAY_SET, ONLY_SIGNED
@@ -24,6 +26,8 @@ CONTRACT = ROOT / "docs" / "central-integration.md"
 DECODE = ROOT / "docs" / "decode.md"
 CODE = re.compile(r"[a-z]+\.[a-z_]+")
 EVENT = re.compile(r"[a-z]+\.[a-z-]+")
+LABEL = re.compile(r"label\.[a-z-]+")
+LABEL_EVENTS = {"_event", "_ended"}  # of a print job: these make its events
 FAMILY = re.compile(r"f'([a-z]+\.)\{code\}'")  # a code that is put together
 
 
@@ -46,9 +50,11 @@ def test_every_topic_is_in_the_contract() -> None:
 def test_the_contract_names_the_commands_that_exist_and_no_others() -> None:
     table = text_of(CONTRACT).partition("These types exist, and no others:")[2].partition("\n\nAnswers")[0]
     told = set(re.findall(r"^\| `([a-z.]+)` \|", table, re.MULTILINE))
+    prints = Prints(cast(PrintQueue, None), cast(Counter, None), dict, dict)
     known = {
         **operations(cast(Booth, None), cast(Counter, None)),  # they only build their tables
         **agent_operations(cast(Controls, None), {}),
+        **central_operations(prints),
     }
     assert told == set(known) | {replay.TYPE, configuring.TYPE}
 
@@ -81,6 +87,8 @@ def _event_types() -> Iterator[str]:
         for function in functions(path):
             named = dict(_assignments(function))
             for node in ast.walk(function):
+                if isinstance(node, ast.Call) and called(node) in LABEL_EVENTS:
+                    yield from (text for part in node.args for text in _texts(part) if LABEL.fullmatch(text))
                 if isinstance(node, ast.Call) and called(node) == "EventDraft" and node.args:
                     first = node.args[0]
                     value = named.get(first.id) if isinstance(first, ast.Name) else first

@@ -27,6 +27,20 @@ STATUS: dict[str, Any] = {
     "backlog": {"count": 0},
     "ledger": {"last": 7, "acknowledged": 7, "reserve_spent": False},
     "counter": {"phase": "idle", "prompt": "পার্সেল স্ক্যান করুন", "accepted": 1, "labels": 1, "refused": 0},
+    "printing": {
+        "waiting": 0,
+        "unconfirmed": 0,
+        "printers": [
+            {
+                "id": "printer-1",
+                "waiting": 0,
+                "suspended": False,
+                "labels_last_hour": 3,
+                "labels_per_hour": 600,
+                "paper_near_end": False,
+            }
+        ],
+    },
     "devices": [
         {
             "id": "scale-1",

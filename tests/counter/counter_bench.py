@@ -6,7 +6,7 @@ Owns: PlayedDevices, CounterBench, `opened`. Must not know: any rule of the flow
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -17,11 +17,16 @@ from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.feedback import Cue
 from edge_agent.counter.inputs import Policy
+from edge_agent.counter.labelling import label_order
 from edge_agent.counter.parcel import Parcel, Phase
 from edge_agent.counter.seams import Ports
 from edge_agent.counter.settling import Settler, SettleRules
 from edge_agent.events.model import StoredEvent
 from edge_agent.ledger.ledger import Ledger, Limits
+from edge_agent.ledger.print_jobs import PrintOrder
+from edge_agent.printing.queue import PrintQueue
+from edge_agent.printing.records import Ports as PrintPorts
+from edge_agent.printing.records import Rules
 from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.values import (
     Page,
@@ -68,7 +73,10 @@ class PlayedDevices:
     def hurry_scale(self, wanted: bool) -> None:
         self.hurried.append(wanted)
 
-    async def print_page(self, job: PrintJob) -> PrintResult:
+    def can_print(self, device: str) -> bool:
+        return True
+
+    async def print_page(self, job: PrintJob, device: str) -> PrintResult:
         self.jobs.append(job)
         if self.before_print is not None:
             await self.before_print(job)
@@ -80,7 +88,9 @@ class PlayedDevices:
 class CounterBench:
     """One counter with everything it needs."""
 
-    def __init__(self, ledger: Ledger, policy: Policy | None, accepts: Sequence[str]) -> None:
+    def __init__(
+        self, ledger: Ledger, policy: Policy | None, accepts: Sequence[str], rules: Rules | None = None
+    ) -> None:
         self.ledger = ledger
         self.clock = ManualClock()
         self.devices = PlayedDevices()
@@ -89,6 +99,10 @@ class CounterBench:
         self.told: list[StoredEvent] = []
         self.rendered: list[tuple[Parcel, int]] = []
         self.render_error: Exception | None = None
+        self.prints = PrintQueue(
+            PrintPorts(ledger, self.clock, self.devices, self._draw, self.told.extend, rules or Rules()),
+            ["printer-1"],
+        )
         flow = Acceptance(policy) if policy is not None else None
         self.counter = Counter(
             self._ports(),
@@ -103,8 +117,10 @@ class CounterBench:
             ledger=self.ledger,
             clock=self.clock,
             devices=self.devices,
+            prints=self.prints,
             parse=lambda scan: parse(scan.text, aim=scan.aim),
             render=self._render,
+            order=self._order,
             tell=self._tell,
             stored=self.told.extend,
         )
@@ -115,9 +131,21 @@ class CounterBench:
             raise self.render_error
         return PAGE
 
+    async def _draw(self, template: str, data: Mapping[str, object], reprint: int) -> Page:
+        return PAGE
+
+    def _order(self, parcel: Parcel, at: Stamp) -> PrintOrder:
+        data = {"item": {"number": parcel.item}}
+        return label_order(parcel, data, at, template="parcel-80", printer="printer-1", boot="boot")
+
     def _tell(self, cue: Cue) -> None:
         self.cues.append(cue)
         self.when_told(cue)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.prints.run())
+            tasks.create_task(self.counter.run())
 
     @property
     def phase(self) -> Phase:
@@ -201,16 +229,19 @@ async def opened(
     accepts: Sequence[str] = ("s10",),
     running: bool = True,
     broken: bool = False,
+    rules: Rules | None = None,
 ) -> AsyncIterator[CounterBench]:
     """A counter on this folder, taken up where the last one left it; a broken one cannot write."""
     ledger = await Ledger.open(folder / "ledger.db", "boot", limits=Limits(reserve_mib=1, refuse_free_mib=0))
-    bench = CounterBench(ledger, policy, accepts)
+    bench = CounterBench(ledger, policy, accepts, rules)
     try:
         if broken:
             await bench.break_disk()
         await bench.counter.resume()
-        task = asyncio.create_task(bench.counter.run()) if running else None
+        await bench.prints.resume()
+        task = asyncio.create_task(bench.run()) if running else None
         try:
+            await bench.quiet()  # what the start reads from the disk is no step of a test
             yield bench
             if task is not None and task.done():
                 task.result()

@@ -1,0 +1,197 @@
+"""`edge-agent print …` as a technician uses it, on a booth that runs; exit codes 0, 1 and 3."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.cli.main import main
+from simulators.demo.show import Show
+from simulators.demo.stage import Pace, Stage, stage
+from tests.cli.program import edge_agent
+from tests.local.test_client import answering
+from tests.system.clerk import Clerk, codes_on, mark_on
+
+JOB: dict[str, Any] = {
+    "job": "52f5a09bfcd0",
+    "order": "L-1",
+    "requester": "centre",
+    "kind": "label",
+    "printer": "printer-1",
+    "subject": "RR102030405BD",
+    "attempt": 2,
+    "state": "unconfirmed",
+    "proof": "",
+    "reason": "link.lost",
+    "can_reprint": True,
+    "age_ms": 5_400_000,
+    "age_known": True,
+}
+PRINTER: dict[str, Any] = {
+    "id": "printer-1",
+    "waiting": 0,
+    "printing": None,
+    "suspended": False,
+    "labels_last_hour": 3,
+    "labels_per_hour": 600,
+    "paper_mm_last_hour": 1_500,
+    "paper_mm_per_hour": 100_000,
+    "paper_left_mm": 12_345,
+    "paper_near_end": False,
+}
+QUEUE: dict[str, Any] = {"waiting": 0, "unconfirmed": 0, "printers": [PRINTER], "jobs": []}
+
+
+class Shell:
+    """The command line of this booth, in a thread of its own."""
+
+    def __init__(self, running: Stage, capture: pytest.CaptureFixture[str]) -> None:
+        self._running = running
+        self._capture = capture
+
+    async def __call__(self, *words: str) -> tuple[int, str]:
+        """Exit code and what was printed, errors included."""
+        self._capture.readouterr()
+        socket = str(self._running.folder / "agent.sock")
+        code = await asyncio.to_thread(main, ["print", *words, "--socket", socket])
+        shown = self._capture.readouterr()
+        return code, shown.out + shown.err
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(tmp_path, Show(io.StringIO()), Pace(settle_s=0.02, print_mm_s=2000)) as made:
+        await made.devices_ready()
+        yield made
+
+
+@pytest.fixture
+def shell(running: Stage, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(running, capsys)
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+async def test_a_test_page_comes_out_and_scanning_it_closes_the_loop(running: Stage, shell: Shell) -> None:
+    code, shown = await shell("test")
+    assert (code, "confirmed by printed" in shown) == (0, True), shown
+    (label,) = running.printer.tray.labels
+    assert len(codes_on(label.page)) == 1
+    await running.scanner.scan(mark_on(label.page))
+    await running.until("the scan is told", lambda: "label_confirmed" in running.record.told)
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+async def test_a_waiting_job_is_listed_and_cancelled(running: Stage, shell: Shell) -> None:
+    running.printer.path.load_roll(0)
+    running.printer.changed()
+    code, shown = await shell("test", "--no-wait", "--json")
+    job = json.loads(shown)["job"]
+    assert code == 0
+    code, shown = await shell("queue")
+    assert code == 0
+    assert f"{job}  test" in shown
+    assert "1 waiting" in shown
+    code, shown = await shell("cancel", job)
+    assert (code, shown.startswith(f"{job}  test"), shown.endswith("cancelled (ordered)\n")) == (
+        0,
+        True,
+        True,
+    )
+    code, shown = await shell("cancel", job)
+    assert (code, "print.ended" in shown) == (1, True)
+    running.printer.path.load_roll()
+    running.printer.changed()
+    code, _ = await shell("test")
+    assert code == 0
+    assert len(running.printer.tray.labels) == 1
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+async def test_an_accepted_parcels_label_is_printed_again_marked(running: Stage, shell: Shell) -> None:
+    await Clerk(running).accept("RR102030405BD", "1.235")
+    code, shown = await shell("queue", "--json")
+    (job,) = json.loads(shown)["jobs"]
+    assert (code, job["requester"], job["subject"]) == (0, "flow", "RR102030405BD")
+    code, shown = await shell("reprint", job["job"])
+    assert code == 0
+    assert "reprint 1" in shown
+    await running.until("two labels", lambda: len(running.printer.tray.labels) == 2)
+    marks = [mark_on(label.page) for label in running.printer.tray.labels]
+    assert [mark.split(":")[1:3] for mark in marks] == [[job["job"], "1"], [job["job"], "2"]]
+    code, shown = await shell("reprint", job["job"])
+    assert (code, "print." in shown) == (1, True), "one key pressed twice is one reprint"
+    report = await running.drained()
+    assert report.by_type["label.reprinted"] == 1
+    assert report.by_type["parcel.accepted"] == 1
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+async def test_without_a_printer_a_test_page_is_no_success(running: Stage, shell: Shell) -> None:
+    code, shown = await shell("test", "no-such-printer")
+    assert (code, "device.unknown" in shown) == (1, True)
+    code, shown = await shell("reprint", "000000000000")
+    assert (code, "print.unknown" in shown) == (1, True)
+    code, shown = await shell("confirm")
+    assert (code, "flow.nothing_to_do" in shown) == (1, True)
+    assert await shell("roll") == (0, "printer-1: a full roll is in\n")
+
+
+# What is shown
+
+
+def show(tmp_path: Path, answer: dict[str, Any], *words: str) -> tuple[int, str]:
+    with answering(tmp_path / "s", json.dumps({"ok": True, "result": answer}).encode() + b"\n"):
+        ended = edge_agent("print", *words, "--socket", tmp_path / "s")
+    return ended.returncode, ended.stdout
+
+
+def test_a_label_in_doubt_ends_with_1_and_says_which(tmp_path: Path) -> None:
+    code, shown = show(tmp_path, {**QUEUE, "unconfirmed": 1, "jobs": [JOB]}, "queue")
+    assert code == 1
+    assert shown == (
+        "printer-1: 3 of 600 labels this hour, 1 of 100 m, about 12 m left\n"
+        "0 waiting, 1 in doubt\n"
+        "  52f5a09bfcd0  label reprint 1  RR102030405BD  unconfirmed (link.lost)  1 h 30 min\n"
+    )
+
+
+def test_orders_that_are_held_end_with_1_and_say_what_to_do(tmp_path: Path) -> None:
+    code, shown = show(tmp_path, {**QUEUE, "printers": [{**PRINTER, "suspended": True}]}, "queue")
+    assert code == 1
+    assert "print a test" in shown
+
+
+def test_no_name_in_the_queue_can_act_on_the_terminal(tmp_path: Path) -> None:
+    hostile = {**JOB, "subject": "\x1b]0;owned\x07\u202e"}
+    _, shown = show(tmp_path, {**QUEUE, "jobs": [hostile]}, "queue")
+    assert all(line.isprintable() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("state", ["failed", "unconfirmed", "expired"])
+def test_a_test_page_that_did_not_come_out_ends_with_1(tmp_path: Path, state: str) -> None:
+    code, shown = show(tmp_path, {**JOB, "kind": "test", "state": state}, "test")
+    assert (code, state in shown) == (1, True)
+
+
+@pytest.mark.parametrize("words", [("test",), ("queue",), ("cancel", "x"), ("reprint", "x"), ("roll",)])
+def test_without_the_agent_it_ends_with_3_and_says_where_to_look(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    ended = edge_agent("print", *words, "--socket", tmp_path / "none")
+    assert ended.returncode == 3
+    assert "systemctl status edge-agent" in ended.stderr
+
+
+@pytest.mark.parametrize("words", [("cancel",), ("queue", "x"), ("void", "x")])
+def test_wrong_usage_ends_with_2(words: tuple[str, ...]) -> None:
+    assert edge_agent("print", *words).returncode == 2

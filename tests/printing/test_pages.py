@@ -1,0 +1,81 @@
+"""The booth's own pages: the slip and the test page are drawn from what a booth really says of itself."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.labels.printery import Printery
+from edge_agent.pages import Pages
+from edge_agent.printing.mark import marked
+from edge_agent.registry import Registry
+from edge_agent.sdk.clock import ManualClock
+from edge_agent.settings.load import load
+from simulators.demo.agent import TEMPLATE
+from simulators.demo.show import Show
+from simulators.demo.stage import Pace, stage
+from tests.labels.paper import read
+from tests.system.clerk import mark_on
+
+MARK = "BXL1:0123456789ab:1:S-1"
+STATUS: dict[str, Any] = {
+    "uplink": {"status": "offline", "reason": "uplink.unreachable"},
+    "backlog": {"count": 12},
+    "clock": "none",
+    "ledger": {"last": 117},
+    "devices": [
+        {"id": "scanner-1", "status": "ready", "reason": "", "hint": ""},
+        {"id": "scale-1", "status": "faulty", "reason": "device.wrong", "hint": "check the protocol"},
+        *({"id": f"more-{n}", "status": "absent", "reason": "link.absent", "hint": ""} for n in range(9)),
+    ],
+}
+
+
+@pytest.fixture
+def pages() -> Pages:
+    settings = load(TEMPLATE, Registry.installed())
+    return Pages(Printery("parcel-80"), settings, ManualClock(), boot="b", printer="printer-1")
+
+
+async def test_a_slip_of_a_booth_in_trouble_is_drawn_with_its_mark(pages: Pages) -> None:
+    data = pages.slip(STATUS)
+    page = await pages.draw("status-80", marked(data, MARK), 0)
+    assert ("QRCode", MARK) in read(page)
+    devices, faults = data["device"], data["fault"]
+    assert isinstance(devices, list)
+    assert isinstance(faults, list)
+    assert devices[0] == {"name": "scale-1", "state": "ত্রুটি / faulty"}, "trouble comes first"
+    assert faults[0] == {"code": "device.wrong", "text": "check the protocol"}
+    assert (len(devices), len(faults)) == (8, 3)
+
+
+@pytest.mark.parametrize("uplink", ["online", "degraded", "offline", "disabled", "unheard-of"])
+@pytest.mark.parametrize("clock", ["ntp", "rtc", "held", "none", "unheard-of"])
+async def test_a_slip_is_drawn_whatever_the_state(pages: Pages, uplink: str, clock: str) -> None:
+    status = {**STATUS, "uplink": {"status": uplink, "reason": ""}, "clock": clock, "devices": []}
+    page = await pages.draw("status-80", marked(pages.slip(status), MARK), 0)
+    assert page.height > 800
+
+
+async def test_a_test_page_is_drawn_with_its_mark(pages: Pages) -> None:
+    page = await pages.draw("print-test-80", marked(pages.test(), MARK), 0)
+    assert list(read(page)) == [("QRCode", MARK)]
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+async def test_the_centre_orders_a_slip_and_it_comes_out_once(tmp_path: Path) -> None:
+    async with stage(tmp_path, Show(io.StringIO()), Pace(settle_s=0.02, print_mm_s=2000)) as running:
+        await running.devices_ready()
+        for _ in range(2):
+            command = await running.central.command("DEMO-01", "print.slip", {"job": "S-1"})
+            record = await running.central.outcome(command, 30)
+            assert record.states[-1] == "done"
+        await running.until("the slip is out", lambda: len(running.printer.tray.labels) == 1)
+        await running.scanner.scan(mark_on(running.printer.tray.labels[0].page))
+        await running.until("the scan is told", lambda: "label_confirmed" in running.record.told)
+        await running.until("the printer has finished", lambda: running.printer.idle)
+        assert len(running.printer.tray.labels) == 1

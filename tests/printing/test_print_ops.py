@@ -1,0 +1,152 @@
+"""Orders about printing from the centre and the socket: arguments, refusals, what is the counter's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from edge_agent.commands.print_ops import DATA_BYTES, Prints, central_operations, local_operations
+from edge_agent.counter.counter import Counter
+from edge_agent.counter.inputs import Order
+from edge_agent.counter.parcel import Parcel, Phase, State
+from edge_agent.sdk.errors import CommandError
+from tests.printing.queue_bench import QueueBench, opened
+
+GOOD: dict[str, Any] = {"job": "L-1", "template": "parcel-80", "data": {"item": {"number": "RR102030405BD"}}}
+IN_HAND = "abcdefabcdef"
+
+
+class PlayedCounter:
+    """A counter with or without a label in hand."""
+
+    def __init__(self, job: str = "") -> None:
+        parcel = Parcel("RR102030405BD", "s10", job, 0) if job else None
+        self.state = State(Phase.ASKING if job else Phase.IDLE, parcel, 1)
+        self.orders: list[Order] = []
+
+    async def order(self, order: Order) -> State:
+        if self.state.parcel is None:
+            raise CommandError("flow.nothing_to_do", "nothing in hand")
+        self.orders.append(order)
+        return self.state
+
+
+def prints_of(bench: QueueBench, job: str = "") -> tuple[Prints, PlayedCounter]:
+    counter = PlayedCounter(job)
+    made = Prints(bench.queue, cast(Counter, counter), lambda: {"a": "slip"}, lambda: {"a": "test"})
+    return made, counter
+
+
+async def centre(bench: QueueBench, kind: str, **args: Any) -> Any:
+    return await central_operations(prints_of(bench)[0])[kind](args)
+
+
+async def test_an_order_is_answered_with_the_job(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        bench.printers.usable["printer-1"] = False
+        shown = await centre(bench, "print.label", **GOOD, item="RR102030405BD")
+        assert len(shown.pop("job")) == 12
+        assert shown == {
+            "order": "L-1",
+            "requester": "centre",
+            "kind": "label",
+            "printer": "printer-1",
+            "subject": "RR102030405BD",
+            "attempt": 1,
+            "state": "queued",
+            "proof": "",
+            "reason": "",
+            "can_reprint": True,
+        }
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"job": None}, "command.arguments"),
+        ({"job": "x" * 65}, "command.arguments"),
+        ({"job": "two words"}, "command.arguments"),
+        ({"template": "../etc/passwd"}, "command.arguments"),
+        ({"template": 7}, "command.arguments"),
+        ({"data": None}, "command.arguments"),
+        ({"data": ["a"]}, "command.arguments"),
+        ({"data": {"weight": {"text": 1.5}}}, "print.data"),
+        ({"data": {"items": [{"weight": 1.5}]}}, "print.data"),
+        ({"data": {"a": {"b": {"c": {"d": {"e": {}}}}}}}, "print.data"),
+        ({"data": {"a": [[[[[]]]]]}}, "print.data"),
+        ({"data": {"name": "x" * DATA_BYTES}}, "print.data"),
+        ({"data": {"name": "ক" * (DATA_BYTES // 3)}}, "print.data"),
+        ({"data": {"name": "\ud83d"}}, "print.data"),
+        ({"data": {"\ud83d": "name"}}, "print.data"),
+        ({"item": "Rahim\n"}, "command.arguments"),
+        ({"item": "মোঃ আব্দুর রহিম"}, "command.arguments"),
+        ({"printer": 7}, "command.arguments"),
+        ({"printer": "no-printer"}, "device.unknown"),
+        ({"wait_s": 9}, "command.arguments"),
+        ({"wait_s": True}, "command.arguments"),
+        ({"wait_s": "60"}, "command.arguments"),
+        ({"wait_s": 86_401}, "command.arguments"),
+    ],
+)
+async def test_a_wrong_order_is_refused_and_nothing_is_kept(
+    tmp_path: Path, change: dict[str, Any], code: str
+) -> None:
+    async with opened(tmp_path) as bench:
+        assert await bench.refused(centre(bench, "print.label", **{**GOOD, **change})) == code
+        assert bench.told == []
+        assert (await bench.queue.listed())["jobs"] == []
+
+
+async def test_a_slip_of_one_name_is_one_slip_though_the_state_changes(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        made, _ = prints_of(bench)
+        first = await central_operations(made)["print.slip"]({"job": "S-1"})
+        changed = Prints(made.queue, made.counter, lambda: {"a": "other"}, made.test)
+        again = await central_operations(changed)["print.slip"]({"job": "S-1"})
+        assert first["job"] == again["job"]  # type: ignore[index,call-overload]  # both are jobs
+        assert bench.drawn[0][0] == "status-80"
+
+
+async def test_orders_about_the_label_in_hand_go_to_the_flow(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        made, counter = prints_of(bench, IN_HAND)
+        orders = local_operations(made)
+        for args in ({}, {"job": IN_HAND}):
+            await orders["print.reprint"](args)
+            await orders["print.confirm"](args)
+        assert counter.orders == [Order.REPRINT, Order.CONFIRM] * 2
+        assert await bench.refused(orders["print.cancel"]({"job": IN_HAND})) == "print.at_counter"
+
+
+async def test_orders_about_another_job_go_past_the_flow(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        made, counter = prints_of(bench, IN_HAND)
+        orders = local_operations(made)
+        known = await bench.order()
+        await bench.ends(known, "confirmed")
+        shown = await orders["print.reprint"]({"job": known.order.job})
+        assert shown["attempt"] == 2  # type: ignore[index,call-overload]  # a job
+        assert counter.orders == []
+
+
+async def test_without_a_label_in_hand_and_without_a_job_there_is_nothing_to_decide(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        assert await bench.refused(centre(bench, "print.reprint")) == "flow.nothing_to_do"
+
+
+async def test_the_centre_has_no_test_page_and_the_booth_has(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        made, _ = prints_of(bench)
+        assert "print.test" not in central_operations(made)
+        shown = await local_operations(made)["print.test"]({"printer": "printer-2"})
+        assert (shown["kind"], shown["printer"]) == ("test", "printer-2")  # type: ignore[index,call-overload]  # a job
+
+
+async def test_the_names_of_centre_and_booth_do_not_meet(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        made, _ = prints_of(bench)
+        await central_operations(made)["print.label"](GOOD)
+        other = {**GOOD, "data": {"item": {"number": "OTHER"}}}
+        assert await bench.refused(local_operations(made)["print.label"](other)) == ""
