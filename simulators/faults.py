@@ -98,6 +98,34 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
+class Garbled:
+    """Some frames are random bytes of the same length: a wrong baud rate."""
+
+    chance: float
+    dice: random.Random = field(default_factory=_dice)
+
+    def carry(self, frame: Piece) -> Iterator[Piece]:
+        garbled = self.dice.random() < self.chance
+        data = self.dice.randbytes(len(frame.data)) if garbled else frame.data
+        yield Piece(data, frame.after_s, hang_up=frame.hang_up)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongParity:
+    """The device counts a parity bit where the host reads the eighth bit of data."""
+
+    odd: bool
+
+    def carry(self, frame: Piece) -> Iterator[Piece]:
+        data = bytes(_with_parity(byte & 0x7F, odd=self.odd) for byte in frame.data)
+        yield Piece(data, frame.after_s, hang_up=frame.hang_up)
+
+
+def _with_parity(byte: int, *, odd: bool) -> int:
+    return byte | ((byte.bit_count() + odd) % 2) << 7
+
+
+@dataclass(frozen=True, slots=True)
 class Flipped:
     """Some bytes have one bit turned over."""
 
@@ -189,6 +217,8 @@ FAULTS: dict[str, tuple[str, float, float, Callable[[float, random.Random], Faul
     "merged": ("number of frames", 2, 1000, lambda n, _: Merged(int(n))),
     "delayed": ("seconds", 0, MAX_DELAY_S, lambda n, _: Delayed(n)),
     "noise": ("chance for each frame, 0 to 1", 0, 1, Noise),
+    "garbled": ("chance for each frame, 0 to 1", 0, 1, Garbled),
+    "parity": ("0 for even, 1 for odd", 0, 1, lambda n, _: WrongParity(odd=n >= 1)),
     "flipped": ("chance for each byte, 0 to 1", 0, 1, Flipped),
     "dropped": ("chance for each byte, 0 to 1", 0, 1, Dropped),
     "flood": ("number of copies", 1, MAX_COPIES, lambda n, _: Flood(int(n))),

@@ -9,6 +9,7 @@ Commands and answers are lines:
     ST,OK,+0001.234 kg   with the result of a comparison in between, or with GS, NT, TR … of an indicator
     ST,GS,+00123.4kg     indicators that are set so: seven characters, unit in two
     OL,+999999.9  g      out of range, above or below by its sign; the digits say nothing
+    ?WT,+0001.234 kg     HC-i: a question mark before the header marks what is not stable
     ACK, EC,E11          a command was taken, or refused with a number, where the scale is set to say so
 
 Faults survived: those of `text_lines`, bytes with the parity bit left in, joining in mid-line, a lone ACK.
@@ -47,13 +48,13 @@ DATA_CHARACTERS, UNIT_CHARACTERS = 8, 3
 SECOND = rb"(?:,(HI|OK|LO|--|GS|NT|TR|PT|TN|TW|G |N |T ))?"
 NUMERAL = rb"((?=[\d.,]{8}[^\d.,])\d+(?:[.,]\d+)?)([ A-Za-z%]{3})"
 SHORT_NUMERAL = rb"((?=[\d.,]{7}[^\d.,])\d+(?:[.,]\d+)?)([ A-Za-z%]{2})"
-LINE = re.compile(rb"(ST|US|QT|WT|PT|TR)" + SECOND + rb",([+-])" + NUMERAL)
+LINE = re.compile(rb"(ST|US|QT|WT|PT|TR|\?WT|\?QT)" + SECOND + rb",([+-])" + NUMERAL)
 INDICATOR_LINE = re.compile(rb"(ST|US),(GS|NT|TR|PT|TN|TW|G |N |T ),([+-])" + SHORT_NUMERAL)
 BEYOND = re.compile(rb"OL" + SECOND + rb",([+-])(?:[\d., ]{8}([ A-Za-z%]{3})|[\d., ]{7}([ A-Za-z%]{2}))")
 ERROR = re.compile(rb"EC,E(\d{1,2})")
 INFORMATION = re.compile(rb"(?:TN|SN|ID|KL|UW|AN|AQ),[ -~]{1,24}")
 
-STABLE_BY_HEADER = {b"ST": True, b"WT": True, b"QT": True, b"US": False}
+STABLE_BY_HEADER = {b"ST": True, b"WT": True, b"QT": True, b"US": False, b"?WT": False, b"?QT": False}
 NET_BY_HEADER = {b"GS": False, b"G ": False, b"NT": True, b"N ": True}
 NO_WEIGHT_BY_HEADER = {
     b"PT": Status.TARE,

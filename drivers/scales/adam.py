@@ -238,8 +238,8 @@ class AdamDeviceHalf:
         unit = now.unit.encode("ascii")
         if self._dialect == CPWPLUS:
             return letter + b"   " + (b"-" if weight < 0 else b"+") + field + b" " + unit + CRLF
-        if self._dialect == AZEXTRA:
-            return b"  " + field.strip() + unit + CRLF
+        if self._dialect == AZEXTRA:  # its line has no sign
+            return b"  " + field.strip() + unit + CRLF if weight >= 0 else b""
         return (b"-" if weight < 0 else b" ") + field + (b" " * (len(unit) == 1) + unit).ljust(3) + CRLF
 
 
