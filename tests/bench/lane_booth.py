@@ -1,4 +1,4 @@
-"""The whole booth: what it costs to stand by, what a label adds, how soon a device is back, many live scales.
+"""The whole booth: what it costs to stand by, what a label adds, how soon a device is back.
 
 Owns: these lanes. Must not know: how devices are simulated (booth), processes.
 """
@@ -10,40 +10,16 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
-from edge_agent.registry import Registry
-from edge_agent.sdk.clock import SystemClock
-from edge_agent.sdk.driver import DriverSpec, Indication, Kind, Options
-from simulators.endpoints import PtyEndpoint
-from simulators.scale import ScaleSim
-from simulators.scale_physics import ScalePhysics
-from tests.bench.booth import Booth, DeviceThread, booth
+from tests.bench.booth import Booth, booth
 from tests.bench.broker import PrivateBroker
-from tests.bench.figures import Figure, Hold, middle
+from tests.bench.figures import Figure, Hold
 from tests.bench.process import ProgramUnderTest, Usage
 from tests.bench.subscriber import Subscriber
-from tests.bench.workbench import Effort, agent_on, floor, workbench
+from tests.bench.workbench import Effort, floor, workbench
 
 SETTLE_S = 8.0  # after the start: inventory, state and the first marks are written by then
-SCALES = 8  # as many as one booth may have
-RATE_HZ = 20.0  # the fastest indicators
-
-STREAMS = """schema = 1
-[booth]
-id = "BENCH-3"
-[state]
-directory = "{folder}/state"
-[counter]
-flow = "none"
-[uplink]
-host = "127.0.0.1"
-port = {port}
-ack = "broker"
-[local]
-socket = "{folder}/agent.sock"
-"""
 
 
 def idle(effort: Effort) -> list[Figure]:
@@ -86,26 +62,6 @@ def replug(effort: Effort) -> list[Figure]:
     ]
 
 
-def streams(effort: Effort) -> list[Figure]:
-    """Scales that speak of themselves, all at once."""
-    spec = _streaming_driver()
-    if spec is None:
-        note = "no driver of a scale that speaks unasked is installed"
-        return [Figure("streams", "scales that speak unasked: CPU", 0.0, "%", note=note)]
-    shares, memories = [], []
-    for _ in range(effort.runs(2)):
-        with _streams(effort, spec) as program:
-            time.sleep(SETTLE_S / 2)
-            before, after = _over(program, effort.seconds(12))
-            shares.append(_cpu(before, after))
-            memories.append(after.rss_mib)
-    what = f"{SCALES} scales ({spec.name}) at {RATE_HZ:.0f} frames/s"
-    return [
-        Figure("streams", f"{what}: CPU", middle(shares), "%", hold=Hold(10.0)),
-        Figure("streams", f"{what}: memory", middle(memories), "MiB"),
-    ]
-
-
 @contextlib.contextmanager
 def _place(effort: Effort) -> Iterator[tuple[Path, PrivateBroker]]:
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=effort.folder))
@@ -125,47 +81,6 @@ def _place(effort: Effort) -> Iterator[tuple[Path, PrivateBroker]]:
 def _whole_booth(effort: Effort) -> Iterator[Booth]:
     with _place(effort) as (folder, broker), booth(folder, broker.port) as found:
         yield found
-
-
-@contextlib.contextmanager
-def _streams(effort: Effort, spec: DriverSpec) -> Iterator[ProgramUnderTest]:
-    """The agent on many scales that all send their weight."""
-    options = {} if spec.unit_on_wire else {"unit": "kg"}
-    with _place(effort) as (folder, broker):
-        devices, settings = DeviceThread(), STREAMS.format(folder=folder, port=broker.port)
-        scales = [devices.do(_scale(folder, number, spec, options)) for number in range(SCALES)]
-        for number, scale in enumerate(scales):
-            devices.run(scale)
-            lines = [f'id = "scale-{number}"', f'driver = "{spec.name}"', f'port = "{scale.endpoint.url}"']
-            lines += [f'{key} = "{value}"' for key, value in options.items()]
-            settings += "[[scale]]\n" + "\n".join(lines) + "\n"
-        file = folder / "booth.toml"
-        file.write_text(settings)
-        program = ProgramUnderTest(agent_on(file), folder)
-        program.start()
-        try:
-            yield program
-        finally:
-            program.stop()
-            devices.close([scale.endpoint for scale in scales])
-
-
-async def _scale(folder: Path, number: int, spec: DriverSpec, options: dict[str, str]) -> ScaleSim:
-    physics = ScalePhysics(Decimal(30), Decimal("0.005"), "kg", seed=number)
-    physics.put(Decimal("1.235") + number)
-    endpoint = PtyEndpoint(folder, f"scale-{number}")
-    return ScaleSim(spec, options, endpoint, physics, SystemClock(), rate_hz=RATE_HZ)
-
-
-def _streaming_driver() -> DriverSpec | None:
-    """The first scale driver, by name, whose device half sends frames unasked."""
-    for spec in Registry.installed().of_kind(Kind.SCALE):
-        if spec.device_half is None or spec.build is None:
-            continue
-        half = spec.device_half(Options(spec.options, {} if spec.unit_on_wire else {"unit": "kg"}))
-        if half.broadcast(Indication(Decimal("1.235"))):
-            return spec
-    return None
 
 
 def _over(program: ProgramUnderTest, seconds: float) -> tuple[Usage, Usage]:
