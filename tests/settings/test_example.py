@@ -25,6 +25,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = (CONFIG / "booth.example.toml").read_text(encoding="utf-8")
 SCALES = (CONFIG / "scales.example.toml").read_text(encoding="utf-8")
 SCANNERS = (CONFIG / "scanners.example.toml").read_text(encoding="utf-8")
+PRINTERS = (CONFIG / "printers.example.toml").read_text(encoding="utf-8")
 COMMENTED_SETTING = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)
 OURS = ("escpos", "line", "toledo_8217")
 
@@ -40,7 +41,7 @@ def can_be_opened(driver: str) -> bool:
 
 def shown_tables(kind: Kind) -> list[dict[str, object]]:
     """The tables of a role in all examples, with every setting uncommented."""
-    texts = (EXAMPLE, SCALES, SCANNERS)
+    texts = (EXAMPLE, SCALES, SCANNERS, PRINTERS)
     documents = (tomllib.loads(uncommented(text), parse_float=Decimal) for text in texts)
     return [table for document in documents for table in document.get(kind.value, [])]
 
@@ -119,6 +120,17 @@ def test_the_table_of_each_scanner_is_valid_in_place_of_the_one_in_the_example(t
             assert check(document.encode(), "example", drivers()).problems == (), table
 
 
+@pytest.mark.parametrize("text", [PRINTERS, uncommented(PRINTERS)], ids=["as it stands", "uncommented"])
+def test_the_table_of_each_printer_is_valid_in_place_of_the_one_in_the_example(text: str) -> None:
+    before, _, rest = EXAMPLE.partition("[[printer]]")
+    after = rest[rest.index("[uplink]") :]
+    tables = text.split("\n[[printer]]\n")[1:]
+    assert len(tables) == 4
+    for table in tables:
+        document = f"{before}[[printer]]\n{table}\n{after}"
+        assert check(document.encode(), "example", drivers()).problems == (), table
+
+
 def test_every_key_of_the_model_stands_in_the_example() -> None:
     shown = set(keys_in(tomllib.loads(uncommented())))
     # A key that scanners show need not be shown again with each scale and printer.
@@ -167,7 +179,7 @@ def test_settings_shown_as_comments_are_the_defaults() -> None:
 
 def test_every_setting_has_an_explanation_in_the_example() -> None:
     """Above each commented setting stands an explanation, or another setting that shares it."""
-    lines = [*EXAMPLE.split("\n"), *SCALES.split("\n"), *SCANNERS.split("\n")]
+    lines = [*EXAMPLE.split("\n"), *SCALES.split("\n"), *SCANNERS.split("\n"), *PRINTERS.split("\n")]
     for number, line in enumerate(lines):
         if COMMENTED_SETTING.match(line):
             assert lines[number - 1].strip(), line
