@@ -107,6 +107,7 @@ class App:
             tasks(configuring(), "configuration")
         tasks(parts.work(), "counter and printing")
         tasks(parts.booth.run(), "devices")
+        tasks(parts.strangers.run(), "strangers")
         tasks(self._when_restarting(parts, clock), "restart")
         notifier = Notifier.from_environment(os.environ)
         watchdog = _watchdog(notifier, clock)

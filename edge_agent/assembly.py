@@ -10,16 +10,19 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from edge_agent.barcodes.courier import SHIPPED
 from edge_agent.barcodes.parse import parse
 from edge_agent.booth import Booth
 from edge_agent.centre import Centre
 from edge_agent.commands.agent_ops import Controls, agent_operations
+from edge_agent.commands.barcode_key import command_key
 from edge_agent.commands.diagnostics import box_checks
 from edge_agent.commands.joining import make_router
 from edge_agent.commands.operations import AnyOperation, Operation, operations
 from edge_agent.commands.print_ops import Prints, central_operations, local_operations
 from edge_agent.commands.router import Router
 from edge_agent.counter.acceptance import Acceptance
+from edge_agent.counter.command_codes import CommandCodes
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.feedback import Cue
 from edge_agent.counter.seams import Ports
@@ -27,21 +30,20 @@ from edge_agent.counter.settling import Settler, SettleRules
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.labels.printery import Printery
 from edge_agent.ledger.ledger import Entry, Ledger
-from edge_agent.links.open import open_link
 from edge_agent.live import Thinned, as_shown
 from edge_agent.local.server import LocalServer, Request
+from edge_agent.opening import opener
 from edge_agent.pages import Pages
 from edge_agent.policies import milliseconds, policy, rules
 from edge_agent.printing.queue import PrintQueue
 from edge_agent.printing.records import Ports as PrintPorts
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.errors import EdgeError
-from edge_agent.sdk.ports import ByteLink
 from edge_agent.sdk.values import Weight
 from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
+from edge_agent.strangers import Stranger, Strangers
 from edge_agent.supervisor import Configured, DeviceView, Pause
 
 log = logging.getLogger(__name__)
@@ -66,11 +68,12 @@ class Parts:
         self._clock = clock
         self._ledger = ledger
         self._language = settings.booth.language
-        self.booth = Booth(devices, _open, clock, self._device_changed, plugged)
+        self.booth = Booth(devices, opener(settings), clock, self._device_changed, plugged)
         printer = next(iter(self.booth.printers), "")
         self._pages = Pages(printery, settings, clock, boot=ledger.boot, printer=printer)
         self.prints = self._make_prints()
         self.booth.on_printer = self.prints.printer_says
+        self.strangers = Strangers([d.url for d in devices], clock, plugged, self._stranger)
         self.counter = self._make_counter()
         self.booth.connect(self.counter)
         self.snapshot = Snapshot(
@@ -81,6 +84,7 @@ class Parts:
             clock=clock,
             language=self._language,
         )
+        self.snapshot.strangers = self.strangers
         orders = operations(self.booth, self.counter)
         self.snapshot.printing = self.prints.figures
         prints = Prints(self.prints, self.counter, slip=self._slip, test=self._pages.test)
@@ -107,12 +111,13 @@ class Parts:
     def _make_counter(self) -> Counter:
         counter = self._settings.counter
         flow = Acceptance(policy(self._settings)) if counter.flow == "acceptance" else None
+        couriers = (*(courier.made for courier in self._settings.courier), *SHIPPED)
         ports = Ports(
             ledger=self._ledger,
             clock=self._clock,
             devices=self.booth,
             prints=self.prints,
-            parse=lambda scan: parse(scan.text, aim=scan.aim),
+            parse=lambda scan: parse(scan.text, aim=scan.aim, couriers=couriers),
             render=self._pages.label,
             order=self._pages.order,
             tell=self._tell,
@@ -124,6 +129,7 @@ class Parts:
             flow,
             accepts=frozenset(counter.accept),
             repeat_window_ms=milliseconds(counter.repeat_window_s),
+            codes=CommandCodes(self._settings.booth.id, command_key(counter.command_key_file)),
         )
 
     def _make_router(self, orders: Mapping[str, AnyOperation], floor_ms: Callable[[], int]) -> Router:
@@ -154,15 +160,21 @@ class Parts:
         await self.prints.summary()  # counts what is in doubt
         return self.snapshot.whole()
 
+    async def _stranger(self, stranger: Stranger) -> None:
+        data: dict[str, JsonValue] = {"usb_id": stranger.usb_id, "port": stranger.port, "name": stranger.name}
+        await self._record(EventDraft("device.unknown", "keyboard", self._clock.stamp(), data))
+
     async def _device_changed(self, view: DeviceView) -> None:
         data: dict[str, JsonValue] = {"kind": view.kind, "status": view.status.value, "reason": view.reason}
-        event = EventDraft("device.changed", view.id, self._clock.stamp(), data)
+        await self._record(EventDraft("device.changed", view.id, self._clock.stamp(), data))
+        if self.uplink is not None:
+            self.uplink.devices_changed()
+
+    async def _record(self, event: EventDraft) -> None:
         try:
             self.stored(await self._ledger.commit(Entry([event])))
         except EdgeError as error:
             log.error("%s", error)
-        if self.uplink is not None:
-            self.uplink.devices_changed()
 
     def stored(self, events: Sequence[StoredEvent]) -> None:
         """Events that are on disk now: for the centre and for whoever watches."""
@@ -190,10 +202,6 @@ class Parts:
         if self.server.watched:
             self.server.tell({"news": "weight", **as_shown(weight)})
         self._live.see(weight)
-
-
-async def _open(url: str, serial: SerialSettings, device: str) -> ByteLink:
-    return await open_link(url, serial, device=device)
 
 
 def _local(operation: Callable[[Request], Awaitable[JsonValue]]) -> Callable[[Request], Awaitable[JsonValue]]:

@@ -129,6 +129,12 @@ class Booth:
         """Have the present load of a scale tared. Raises EdgeError with the reason."""
         await self.scale(device).use(lambda driver: cast(ScaleDriver, driver).tare())
 
+    async def set_scale(self, goal: str) -> None:
+        """Have the scale that weighs parcels at "zero", or its load tared ("tare"). Raises EdgeError."""
+        if self._scale is None:
+            raise CommandError("device.unknown", "there is no scale")
+        await (self.tare if goal == "tare" else self.zero)(self._scale.configured.id)
+
     def scale(self, device: str) -> Supervised:
         """A ready scale by its id. Raises CommandError."""
         found = self._of(Kind.SCALE, device)

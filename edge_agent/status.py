@@ -15,6 +15,7 @@ from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import show
 from edge_agent.sdk.values import PrinterState, Stamp
+from edge_agent.strangers import Strangers
 from edge_agent.supervisor import DeviceView
 from edge_agent.uplink.messages import utc_text
 from edge_agent.uplink.uplink import Uplink
@@ -41,6 +42,7 @@ class Snapshot:
         self._counter = counter
         self._clock = clock
         self._language = language
+        self.strangers: Strangers | None = None
         self._started = clock.stamp()
         self.uplink: Uplink | None = None
         self.printing: Callable[[], Mapping[str, JsonValue]] = dict
@@ -74,6 +76,7 @@ class Snapshot:
                 "labels": counts.labels,
                 "scans": counts.scans,
                 "repeats": counts.repeats,
+                "doubles": counts.doubles,
                 "refused": counts.refused,
                 "not_saved": counts.not_saved,
             },
@@ -137,6 +140,7 @@ class Snapshot:
                 "not_saved": counts.not_saved,
             },
             "devices": self.devices(),
+            "unknown_devices": self._strangers(),
             "printing": self.printing(),
         }
 
@@ -154,6 +158,11 @@ class Snapshot:
             "connections": health.connections,
             "alarms": [*health.alarms()],
         }
+
+    def _strangers(self) -> list[JsonValue]:
+        """What could type and is not read: text that a device gives of itself, cleaned."""
+        here = self.strangers.here if self.strangers else ()
+        return [{"usb_id": one.usb_id, "port": one.port, "name": one.name} for one in here]
 
     def _acked(self) -> int:
         return self.uplink.acked if self.uplink else self._ledger.acked

@@ -38,7 +38,7 @@ ANNOUNCE_GAP_S = 5.0  # a loose plug must not fill the ledger: changes closer to
 CODE_BYTES = 64  # the longest of our own codes has 24; a driver may come from anybody
 HINT_BYTES = 200  # two lines of a terminal
 IDENTITY_BYTES = 64  # a model with its firmware
-PLUG_HELPS = frozenset({"link.absent", "link.other_device", "device.wrong"})
+PLUG_HELPS = frozenset({"link.absent", "link.other_device", "link.other_mode", "device.wrong"})
 ENDED = LinkError("link.lost", "the driver ended")
 
 ResultT = TypeVar("ResultT")

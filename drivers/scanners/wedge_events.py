@@ -53,7 +53,7 @@ OPTIONS = (
     ),
     Option(
         "slowest_key_ms",
-        60,
+        80,
         "a barcode typed with more milliseconds for each key came from a person and is refused",
         minimum=5,
         maximum=1000,

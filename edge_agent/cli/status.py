@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edge_agent.barcodes.display import display
 from edge_agent.local.client import ask
 from edge_agent.logs import one_line
 
@@ -59,6 +60,12 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         yield _device_line(device)
         if device["hint"]:
             yield f"             {device['hint']}"
+    yield from map(_stranger_line, status.get("unknown_devices", ()))
+
+
+def _stranger_line(stranger: dict[str, str]) -> str:
+    said = display(" ".join((stranger["usb_id"], stranger["name"])))
+    return f"unknown  {said} at {display(stranger['port'])}: it could type, and is not read"
 
 
 def _printing(printing: dict[str, Any]) -> Iterator[str]:

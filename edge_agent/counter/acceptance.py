@@ -82,6 +82,8 @@ class Acceptance:
             if state.parcel is not None and state.parcel.item == scan.item:
                 return Outcome(state, cues=[Cue(prompt_of(state))])
             return _refused(state, scan, "busy", "refused_busy")
+        if scan.late:
+            return _refused(state, scan, "busy", "refused_busy")
         if scan.before:
             return _refused(state, scan, "accepted_before", "refused_again")
         if not scan.room:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Sequence
 
 from edge_agent.counter.acceptance import Acceptance, prompt_of
+from edge_agent.counter.command_codes import SLOT as CODES_SLOT
+from edge_agent.counter.command_codes import CommandCodes, ScaleGoals
 from edge_agent.counter.feedback import Cue, Prompt, Sound
 from edge_agent.counter.inputs import (
     Indicated,
@@ -22,19 +23,18 @@ from edge_agent.counter.inputs import (
     PrintEnded,
     PrinterReady,
     Restarted,
-    Scanned,
     Ticked,
     Weighed,
 )
 from edge_agent.counter.parcel import Parcel, Phase, State, state_from_json
 from edge_agent.counter.printing import other_label, print_label, was_sending
-from edge_agent.counter.scanned import Repeats, scan_event, storable
+from edge_agent.counter.reading import Reading
+from edge_agent.counter.scanned import Repeats, storable
 from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.counter.settling import Settled, Settler
 from edge_agent.crash import reach
 from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry
-from edge_agent.printing.mark import read_mark
 from edge_agent.sdk.errors import CommandError, DeviceError
 from edge_agent.sdk.values import PrinterState, Proof, Ready, Scan, Stamp, Weight
 from edge_agent.whole import whole
@@ -57,12 +57,13 @@ class Counter:
         *,
         accepts: frozenset[str],
         repeat_window_ms: int,
+        codes: CommandCodes | None = None,
     ) -> None:
         self._ports = ports
         self._settler = settler
         self._flow = flow
-        self._accepts = accepts
         self._repeats = Repeats(repeat_window_ms)
+        self._codes = codes or CommandCodes("", None)
         self._step = asyncio.Lock()
         self._labels: asyncio.Queue[tuple[Parcel, int]] = asyncio.Queue(maxsize=4)  # one parcel, few attempts
         self._busy = asyncio.Event()
@@ -71,9 +72,13 @@ class Counter:
         self.state = State()
         self.last_cue = Cue(Prompt("scan_parcel"))
         self.counts = Counts()
+        self._free_since_ms = 0  # when the parcel before was done with
+        self._reading = Reading(ports, flow, accepts, self._codes, self.counts)
+        self._scale = ScaleGoals(ports.devices, self._say)
 
     async def resume(self) -> None:
         """Take up, or void, what the last stop left in hand. Before any device is opened."""
+        self._codes.remember(await self._ports.ledger.slot(CODES_SLOT))
         if self._flow is None:
             return
         try:
@@ -111,6 +116,7 @@ class Counter:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._print_labels(), name="labels")
             tasks.create_task(self._tick(), name="counter tick")
+            tasks.create_task(self._scale.run(), name="scale goals")
 
     async def scans(self, scans: Sequence[Scan]) -> None:
         """Barcodes of one read: recorded in one transaction, then the flow's answer is given."""
@@ -124,9 +130,11 @@ class Counter:
             self.counts.scans += len(scans)
             fresh = [scan for scan in scans if not self._repeats.has(scan)]
             self.counts.repeats += len(scans) - len(fresh)
+            self.counts.doubles = self._repeats.doubles
             try:
                 for scan in fresh:
-                    await self._scan(scan, tentative)
+                    free = self._scale.free
+                    await self._reading.scan(scan, tentative, self._free_since_ms, scale_free=free)
                 await self._commit(tentative)
                 for mark in tentative.marks:
                     await self._other_label(mark)
@@ -186,36 +194,6 @@ class Counter:
             await self._commit(tentative)
             return self.state
 
-    async def _scan(self, scan: Scan, tentative: Tentative) -> None:
-        meaning = self._ports.parse(scan)
-        tentative.events.append(scan_event(scan, meaning))
-        mark = read_mark(scan.text)
-        if mark is not None:
-            tentative.mark(self._flow, LabelScanned(scan.at, *mark))
-        elif self._flow is None:
-            return
-        elif not meaning.valid:
-            self._refuse(tentative, "refused_code")
-        elif meaning.type not in self._accepts:
-            self._refuse(tentative, "refused_kind")
-        else:
-            before = tentative.accepts(meaning.value)
-            before = before or await self._ports.ledger.accepted_before(meaning.value)
-            given = Scanned(
-                at=scan.at,
-                item=meaning.value,
-                item_type=meaning.type,
-                job=secrets.token_hex(6),
-                before=before,
-                scale_ready=self._ports.devices.scale_ready(),
-                room=self._ports.ledger.has_room,
-            )
-            tentative.take(self._flow.step(tentative.state, given))
-
-    def _refuse(self, tentative: Tentative, prompt: str) -> None:
-        self.counts.refused += 1
-        tentative.cues.append(Cue(Prompt(prompt), Sound.REJECTED))
-
     def _matters(self, settled: Settled | None, weight: Weight) -> bool:
         """Whether the flow could do anything with this reading; spares the lock ten times a second."""
         if self._left_over is not None:
@@ -254,14 +232,21 @@ class Counter:
     async def _commit(self, tentative: Tentative) -> None:
         """On disk first; the state, the cues and the label follow. Raises DeviceError: nothing changed."""
         slot = tentative.state.to_json()
-        slots = {SLOT: slot} if slot != self.state.to_json() else {}
+        slots = {**tentative.slots, **({SLOT: slot} if slot != self.state.to_json() else {})}
         if tentative.events or tentative.prints or slots:
             self._ports.stored(await self._ports.ledger.commit(tentative.entry(self._ports, slots)))
         self._become(tentative)
 
     def _become(self, tentative: Tentative) -> None:
+        if self.state.phase is not Phase.IDLE and tentative.state.phase is Phase.IDLE:
+            self._free_since_ms = self._ports.clock.stamp().uptime_ms
         self.state = tentative.state
+        self.counts.refused += sum(event.type == "scan.refused" for event in tentative.events)
         self.counts.accepted += sum(event.type == "parcel.accepted" for event in tentative.events)
+        if CODES_SLOT in tentative.slots:
+            self._codes.remember(tentative.slots[CODES_SLOT])
+        if tentative.goal:
+            self._scale.ask(tentative.goal)
         if tentative.began:
             self._settler.begin()  # only readings from now on can belong to this parcel
         waits = self.state.phase is Phase.WEIGHING or not self.state.pan_clear

@@ -35,7 +35,7 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Scanned:
     """An item's code that the booth may take. `before` tells that this item was accepted already,
-    `room` that the disk can take another parcel."""
+    `room` that the disk can take another parcel, `late` that it waited while a parcel was in hand."""
 
     at: Stamp
     item: str
@@ -44,6 +44,7 @@ class Scanned:
     before: bool = False
     scale_ready: bool = True
     room: bool = True
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

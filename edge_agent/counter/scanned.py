@@ -42,20 +42,24 @@ class Repeats:
 
     def __init__(self, window_ms: int) -> None:
         self._window_ms = window_ms
-        self._seen_ms: OrderedDict[str, int] = OrderedDict()
+        self._seen: OrderedDict[str, Scan] = OrderedDict()
+        self.doubles = 0  # repeats that another scanner saw
 
     def has(self, scan: Scan) -> bool:
         """Whether this scan repeats one; it is remembered either way."""
-        before_ms = self._seen_ms.pop(scan.text, None)
-        self._seen_ms[scan.text] = scan.at.uptime_ms
-        while len(self._seen_ms) > REPEATS_REMEMBERED:
-            self._seen_ms.popitem(last=False)
-        return before_ms is not None and scan.at.uptime_ms - before_ms < self._window_ms
+        before = self._seen.pop(scan.text, None)
+        self._seen[scan.text] = scan
+        while len(self._seen) > REPEATS_REMEMBERED:
+            self._seen.popitem(last=False)
+        if before is None or scan.at.uptime_ms - before.at.uptime_ms >= self._window_ms:
+            return False
+        self.doubles += before.device != scan.device
+        return True
 
     def forget(self, scans: Iterable[Scan]) -> None:
         """They were not saved: who scans them again means it."""
         for scan in scans:
-            self._seen_ms.pop(scan.text, None)
+            self._seen.pop(scan.text, None)
 
 
 def _encodable(text: str) -> str:

@@ -30,6 +30,7 @@ class Devices(Protocol):
     def scale_protocol(self) -> str: ...
     def pan_empty(self, reading: Reading) -> None: ...
     def hurry_scale(self, wanted: bool) -> None: ...
+    async def set_scale(self, goal: str) -> None: ...
 
 
 class Prints(Protocol):
@@ -60,6 +61,7 @@ class Counts:
 
     scans: int = 0
     repeats: int = 0
+    doubles: int = 0  # of these, what a second scanner saw
     refused: int = 0
     accepted: int = 0
     labels: int = 0
@@ -74,6 +76,8 @@ class Tentative:
     events: list[EventDraft] = field(default_factory=list)
     prints: list[PrintStep] = field(default_factory=list)
     cues: list[Cue] = field(default_factory=list)
+    slots: dict[str, str] = field(default_factory=dict)
+    goal: str = ""  # of the scale, once this is on disk
     label: bool = False
     began: bool = False
     marks: list[LabelScanned] = field(default_factory=list)  # of labels that are not the one in hand

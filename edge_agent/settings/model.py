@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
 from edge_agent.settings.centre import Commands
+from edge_agent.settings.courier import Couriers
 from edge_agent.settings.labels import Labels
 from edge_agent.settings.printing import Printing
 from edge_agent.settings.strict import Strict
@@ -117,6 +118,11 @@ class Counter(Strict):
     without_printer: Policy = Field(
         default="refuse",
         description="Without a working printer: refuse parcels, or take them and flag each record.",
+    )
+
+    command_key_file: AbsolutePath | None = Field(
+        default=None,
+        description="File with the key of printed command codes, in hex; without it they are refused.",
     )
 
     @model_validator(mode="after")
@@ -232,6 +238,10 @@ class Settings(Strict):
     scanner: Devices = Field(default=(), description="Barcode scanners, one [[scanner]] table each.")
     scale: Devices = Field(default=(), description="Scales, one [[scale]] table each.")
     printer: Devices = Field(default=(), description="Printers, one [[printer]] table each.")
+    courier: Couriers = Field(
+        default=(),
+        description="Couriers' and merchants' numbers, one [[courier]] table each, first ones first.",
+    )
     uplink: Uplink = Field(description="The way to the central system, an MQTT broker.")
     commands: Commands = Field(default=Commands(), description="What the centre may order, and who signs it.")
     ledger: Ledger = Field(default=Ledger(), description="How long and how much the booth remembers.")

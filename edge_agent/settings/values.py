@@ -26,6 +26,7 @@ TEMPLATE = r"^([a-z0-9][a-z0-9_-]{0,39})?$"
 GROUP = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 KEY_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
 PUBLIC_KEY = r"^[A-Za-z0-9+/]{43}=$"
+WORD = r"^[a-z][a-z0-9_]{0,31}$"
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 
 # What each pattern asks for, as an error says it.
@@ -38,6 +39,7 @@ IN_WORDS = {
     GROUP: "up to 32 small letters, digits, hyphens or underscores",
     KEY_ID: "up to 32 letters, digits, dots, hyphens or underscores",
     PUBLIC_KEY: "the 32 bytes of an Ed25519 public key in base64, 44 characters",
+    WORD: "a small letter, then up to 31 small letters, digits or underscores",
     PRINTABLE: "text on one line without control characters",
 }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_agent.barcodes.parse import parse
 from edge_agent.counter.acceptance import Acceptance
+from edge_agent.counter.command_codes import CommandCodes
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.feedback import Cue
 from edge_agent.counter.inputs import Policy
@@ -28,6 +29,7 @@ from edge_agent.printing.queue import PrintQueue
 from edge_agent.printing.records import Ports as PrintPorts
 from edge_agent.printing.records import Rules
 from edge_agent.sdk.clock import ManualClock
+from edge_agent.sdk.errors import EdgeError
 from edge_agent.sdk.values import (
     Page,
     PrinterState,
@@ -45,6 +47,7 @@ from edge_agent.sdk.values import (
 ITEM, OTHER = "RR102030405BD", "EA555123453BD"
 PAGE = Page(8, 1, b"\xff")
 WINDOW_MS = 1000
+BOOTH, KEY = "DHAKA-0001", bytes(range(32))
 DEADLINE_S = 20.0  # a commit takes a millisecond; generous on a loaded machine
 
 
@@ -54,6 +57,8 @@ class PlayedDevices:
     def __init__(self) -> None:
         self.has_scale = True
         self.hurried: list[bool] = []
+        self.goals: list[str] = []
+        self.refusal: EdgeError | None = None
         self.emptied: list[Reading] = []
         self.jobs: list[PrintJob] = []
         self.results: list[tuple[Proof, str]] = []
@@ -72,6 +77,11 @@ class PlayedDevices:
 
     def hurry_scale(self, wanted: bool) -> None:
         self.hurried.append(wanted)
+
+    async def set_scale(self, goal: str) -> None:
+        self.goals.append(goal)
+        if self.refusal is not None:
+            raise self.refusal
 
     def can_print(self, device: str) -> bool:
         return True
@@ -110,6 +120,7 @@ class CounterBench:
             flow,
             accepts=frozenset(accepts),
             repeat_window_ms=WINDOW_MS,
+            codes=CommandCodes(BOOTH, KEY),
         )
 
     def _ports(self) -> Ports:

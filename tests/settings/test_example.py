@@ -173,7 +173,7 @@ def test_settings_shown_as_comments_are_the_defaults() -> None:
     assert bare is not None
     assert full is not None
     # Files and keys have no default that could be shown.
-    examples = {"uplink": {"password_file", "tls"}, "commands": {"key"}}
+    examples = {"uplink": {"password_file", "tls"}, "counter": {"command_key_file"}, "commands": {"key"}}
     assert bare.model_dump(exclude=examples) == full.model_dump(exclude=examples)
 
 

@@ -24,7 +24,7 @@ from tests.vm.inside import in_guest, until
 
 NODE = "/dev/input/by-path/{path}:1.0-event-kbd"
 ALTERNATING = 100
-# The emulated bus may pause for a second between two keys: what the defaults say of silence is tested without it.
+# The emulated bus may pause for a second between two keys: the defaults of silence are tested without it.
 SLOW = {"terminator": "enter", "idle_gap_ms": 3000, "slowest_key_ms": 1000}
 USB_ID = f"{SCANNER.vendor:04x}:{SCANNER.product:04x}"
 
