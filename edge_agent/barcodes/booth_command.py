@@ -20,9 +20,12 @@ from base64 import b32encode
 from dataclasses import dataclass
 from enum import StrEnum
 
-PREFIX = "BXC1-"
+MARK = "BXC1"  # whatever begins so is ours, whichever sign follows: no courier's number does
+PREFIX = f"{MARK}-"
 SIGNATURE_BYTES = 10  # 80 bits: a scanner can try some ten codes a second, not 2 to the 79th
 KEY_LEAST = 16  # bytes; half of what HMAC-SHA-256 can use
+NAME_LENGTH = 6
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of a code's name; none that is easily taken for another
 FORM = re.compile(r"BXC1-([A-Z]{4,7})-([MS])-([0-9]{8})-([0-9A-Z]{6})-([A-Z2-7]{16})", re.ASCII)
 
 
@@ -48,7 +51,7 @@ class CommandCode:
 
 def looks_like(text: str) -> bool:
     """Whether this is meant as a command code, also by a scanner that turns letters about."""
-    return text.lstrip()[: len(PREFIX)].upper() == PREFIX
+    return text.lstrip().upper().startswith(MARK)
 
 
 def read(text: str, *, booth: str, key: bytes, today: str) -> CommandCode | str:

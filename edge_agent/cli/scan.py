@@ -10,13 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from edge_agent.barcodes.aim import has_identifier
+from edge_agent.barcodes.courier import SHIPPED, CourierPattern
 from edge_agent.barcodes.display import display
 from edge_agent.barcodes.meaning import Meaning, Shown
 from edge_agent.barcodes.parse import KINDS, parse
 
+DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
 LONGEST_VALUE_SHOWN = 200  # two lines of a terminal; --json gives all of it
 
 REASONS = {
@@ -53,16 +57,45 @@ def register(verbs: Any) -> None:
     action.add_argument(
         "--as", dest="kind", choices=KINDS, metavar="KIND", help=f"the rule to apply: {', '.join(KINDS)}"
     )
+    action.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="also the couriers of these settings"
+    )
     action.add_argument("text", metavar="TEXT", help="as scanned; put -- before a text that begins with -")
     action.set_defaults(run=run)
+    _codes(actions.add_parser("codes", help="the command codes to print for this booth"))
+
+
+def _codes(action: argparse.ArgumentParser) -> None:
+    action.add_argument("--json", action="store_true", help="one JSON object")
+    action.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    action.add_argument("--days", default="365", metavar="N", help="good for so many days (365)")
+    action.add_argument("--once", action="store_true", help="each counts a single time")
+    action.add_argument("--only", metavar="COMMAND", help="one of confirm, reprint, void, zero, tare")
+    action.set_defaults(run=_run_codes)
+
+
+def _run_codes(args: argparse.Namespace) -> int:
+    from edge_agent.cli import scan_codes  # settings, which parsing needs not
+
+    return scan_codes.run(args)
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when the barcode is valid, 1 when it is refused."""
     kind = args.kind or ("aim" if has_identifier(args.text) else None)
-    meaning = parse(args.text, kind)
+    meaning = parse(args.text, kind, couriers=_couriers(args.config))
     print(json.dumps(_as_published(meaning, kind)) if args.json else _printable("\n".join(lines(meaning))))
     return 0 if meaning.valid else 1
+
+
+def _couriers(file: Path | None) -> Sequence[CourierPattern]:
+    """The patterns that ship, and before them those of the settings. Raises ConfigError."""
+    if file is None:
+        return SHIPPED
+    from edge_agent.registry import Registry
+    from edge_agent.settings.load import load
+
+    return (*(courier.made for courier in load(file, Registry.installed()).courier), *SHIPPED)
 
 
 def _as_published(meaning: Meaning, kind: str | None) -> dict[str, Shown]:

@@ -17,6 +17,8 @@ from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.printing.mark import read_mark
 from edge_agent.sdk.values import Scan
 
+ITEM_LIMIT = 128  # characters of a parcel's own number; a Code 128 on a label has at most 48
+
 
 class Reading:
     """Takes barcodes into a step that is about to be made. `flow` None: they are recorded, no more."""
@@ -48,7 +50,7 @@ class Reading:
             tentative.mark(self._flow, LabelScanned(scan.at, *mark))
         elif self._flow is None:
             return
-        elif not meaning.valid:
+        elif not meaning.valid or len(meaning.value) > ITEM_LIMIT:
             self._refuse(tentative, "refused_code")
         elif meaning.type not in self._accepts:
             self._refuse(tentative, "refused_kind")
