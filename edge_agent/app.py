@@ -161,10 +161,10 @@ class App:
         self._stop.set()
 
     async def _when_restarting(self, parts: Parts, clock: Clock) -> None:
-        """Stop once no parcel is in hand, or after a while."""
+        """Stop once no parcel is in hand and no label on its way, or after a while."""
         await self._restart.wait()
         until_s = clock.monotonic_s() + RESTART_WAIT_S
-        while parts.counter.busy and clock.monotonic_s() < until_s:
+        while (parts.counter.busy or parts.prints.busy) and clock.monotonic_s() < until_s:
             await clock.sleep(0.5)
         self._stop.set()
 

@@ -6,8 +6,9 @@ Owns: the SQL of jobs and paper, and how long a job's data is kept. Must not kno
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_agent.ledger.prints import STEP_COLUMNS, PrintStep, attempt_of, latest_of, step_of
@@ -67,7 +68,8 @@ class Paper:
 
 def put(connection: sqlite3.Connection, order: PrintOrder) -> None:
     """Enter a job or renew it. Raises IntegrityError where another job has its requester and name."""
-    connection.execute("DELETE FROM print_jobs WHERE job=?", (order.job,))
+    with _overwriting(connection):
+        connection.execute("DELETE FROM print_jobs WHERE job=?", (order.job,))
     at = order.at
     row = (
         *(order.job, order.requester, order.key, order.digest, order.kind, order.printer, order.template),
@@ -203,11 +205,8 @@ class PrintLedger:
 
 
 def _forget(connection: sqlite3.Connection, jobs: Sequence[str]) -> None:
-    connection.execute(
-        "PRAGMA secure_delete=ON"
-    )  # names and addresses: overwritten in the file, not only freed
-    connection.executemany("UPDATE print_jobs SET data='' WHERE job=?", [(job,) for job in jobs])
-    connection.execute("PRAGMA secure_delete=OFF")
+    with _overwriting(connection):
+        connection.executemany("UPDATE print_jobs SET data='' WHERE job=?", [(job,) for job in jobs])
     (count,) = connection.execute("SELECT count(*) FROM print_jobs").fetchone()
     if count <= KEEP_JOBS:
         return
@@ -216,6 +215,16 @@ def _forget(connection: sqlite3.Connection, jobs: Sequence[str]) -> None:
     ).fetchall()
     connection.executemany("DELETE FROM print_jobs WHERE job=?", old)
     connection.executemany("DELETE FROM prints WHERE job=?", old)
+
+
+@contextlib.contextmanager
+def _overwriting(connection: sqlite3.Connection) -> Iterator[None]:
+    """Names and addresses that are taken out are overwritten in the file, not only freed."""
+    connection.execute("PRAGMA secure_delete=ON")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA secure_delete=OFF")
 
 
 def _order(connection: sqlite3.Connection, where: str, *values: str) -> PrintOrder | None:

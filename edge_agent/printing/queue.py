@@ -51,6 +51,11 @@ class PrintQueue:
     def lanes(self) -> list[Lane]:
         return list(self._lanes.values())
 
+    @property
+    def busy(self) -> bool:
+        """Whether a printer is at work on an order."""
+        return any(lane.printing is not None for lane in self.lanes)
+
     async def summary(self) -> dict[str, JsonValue]:
         """How printing stands, in a few numbers. Raises DeviceError."""
         self._doubtful = await self._ports.ledger.prints.doubtful()
@@ -58,6 +63,8 @@ class PrintQueue:
 
     def figures(self) -> dict[str, JsonValue]:
         """The same at once; labels in doubt as they were counted within the last minute."""
+        for lane in self.lanes:
+            lane.feed.window.forget(self._records.now())
         lanes: list[JsonValue] = [lane_of(lane, self._ports.rules.quota) for lane in self.lanes]
         waiting = sum(len(lane.spool) for lane in self.lanes)
         return {"waiting": waiting, "unconfirmed": self._doubtful, "printers": lanes}
@@ -127,7 +134,9 @@ class PrintQueue:
     async def _forget(self) -> None:
         """Paper that no longer counts, and the data of labels that nobody will print again."""
         prints, now = self._ports.ledger.prints, self._records.now()
-        old = [paper for lane in self.lanes for paper in lane.feed.window.forget(now)]
+        for lane in self.lanes:
+            lane.feed.window.forget(now)
+        old = [p for p in await prints.paper() if not any(lane.feed.window.counts(p) for lane in self.lanes)]
         if old:
             await prints.forget_paper(old)
         kept = await prints.held()

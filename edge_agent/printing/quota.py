@@ -53,9 +53,12 @@ class Window:
         labels, length = self._quota.labels * percent // 100, self._quota.mm * percent // 100
         return self.labels < labels and self.mm + mm <= length
 
-    def forget(self, now: Moment) -> list[Paper]:
-        """Drop what is older than an hour, and tell it."""
+    def counts(self, paper: Paper) -> bool:
+        """Whether this paper still counts."""
+        return (paper.job, paper.attempt) in self._used
+
+    def forget(self, now: Moment) -> None:
+        """Drop what is older than an hour."""
         old = [p for p in self._used.values() if age(Moment(p.boot, p.at), now).least_ms >= HOUR_MS]
         for paper in old:
             del self._used[paper.job, paper.attempt]
-        return old

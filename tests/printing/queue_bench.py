@@ -116,6 +116,12 @@ class QueueBench:
             for _ in range(20):
                 await asyncio.sleep(0)
 
+    async def pass_minutes(self, minutes: int) -> None:
+        """Let time pass so slowly that what is done each minute is done."""
+        for _ in range(minutes):
+            await self.clock.advance(60)
+            await self.quiet()
+
     async def refused(self, act: Awaitable[object]) -> str:
         """The code with which this order is refused."""
         try:

@@ -551,16 +551,35 @@ async def test_what_stood_on_a_label_is_wiped_from_the_file_after_its_time(tmp_p
     async with opened(tmp_path, Rules(keep_ms=3_000_000)) as bench:
         known = await bench.order(number="SECRET-NAME-OF-SOMEBODY")
         await bench.ends(known, "confirmed")
-        await bench.clock.advance(2_999)
-        await bench.quiet()
+        await bench.pass_minutes(49)
         assert (await bench.queue.find(known.order.job)).order.data != ""
-        await bench.clock.advance(601)
-        await bench.quiet()
+        await bench.pass_minutes(12)
         assert (await bench.queue.find(known.order.job)).order.data == ""
         assert await bench.refused(bench.queue.reprint(known.order.job, BOOTH)) == "print.forgotten"
         assert (await bench.order(number="SECRET-NAME-OF-SOMEBODY")).order.job == known.order.job
         assert (await bench.queue.listed())["jobs"] == []
     assert b"SECRET-NAME-OF-SOMEBODY" not in (tmp_path / "ledger.db").read_bytes()
+
+
+async def test_a_reprint_leaves_no_copy_of_what_stood_on_the_label(tmp_path: Path) -> None:
+    async with opened(tmp_path, Rules(keep_ms=3_000_000)) as bench:
+        known = await bench.order(number="SECRET-NAME-OF-SOMEBODY" * 100)
+        await bench.ends(known, "confirmed")
+        await bench.queue.reprint(known.order.job, BOOTH)
+        await bench.ends(known, "confirmed")
+        await bench.pass_minutes(61)
+        assert (await bench.queue.find(known.order.job)).order.data == ""
+    assert b"SECRET-NAME-OF-SOMEBODY" not in (tmp_path / "ledger.db").read_bytes()
+
+
+async def test_paper_that_no_longer_counts_leaves_the_disk(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        await bench.ends(await bench.order("L-1"), "confirmed")
+        assert len(await bench.ledger.prints.paper()) == 1
+    async with opened(tmp_path, clock=ManualClock(uptime_ms=60_000 + HOUR_MS)) as bench:
+        await bench.ends(await bench.order("L-2"), "confirmed")
+        await bench.pass_minutes(11)
+        assert len(await bench.ledger.prints.paper()) == 1
 
 
 async def test_what_waits_is_not_forgotten(tmp_path: Path) -> None:
