@@ -22,12 +22,14 @@ FAULT = 1
 LOOK_S = 0.3  # how often a waiting test is looked at
 WAIT_S = 90  # a test page waits a minute for its printer, and then takes its time to print
 WAITING = frozenset({"received", "rendered", "queued", "sending"})
+AWAITED = frozenset({"test", "slip"})  # somebody stands before the printer
 CAME_OUT = frozenset({"sent", "confirmed"})
 SHOWN = 20  # jobs on one screen; --json gives all
 
 # Order: operation, whether it names a job ("job" must, "job?" may), a printer or nothing, what it is for.
 ORDERS: dict[str, tuple[str, str, str]] = {
     "test": ("print.test", "printer?", "print a test page and tell how it ended"),
+    "slip": ("print.slip", "printer?", "print the state of the booth and tell how it ended"),
     "queue": ("print.queue", "", "show what waits, what is in doubt, what was printed"),
     "reprint": ("print.reprint", "job?", "print a label again, marked REPRINT; without JOB the one in hand"),
     "cancel": ("print.cancel", "job", "give up a job of which nothing was sent"),
@@ -46,7 +48,7 @@ def register(verbs: Any) -> None:
         if named:
             word = named.rstrip("?")
             order.add_argument(word, metavar=word.upper(), nargs="?" if named.endswith("?") else None)
-        if name == "test":
+        if name in AWAITED:
             order.add_argument("--no-wait", action="store_true", help="do not wait for its end")
         order.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
         order.add_argument("--json", action="store_true", help="one JSON object")
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     word = named.rstrip("?")
     given = getattr(args, word, None) if word else None
     answer = ask(args.socket, {"op": operation, **({word: given} if given else {})})
-    if args.order == "test" and not args.no_wait:
+    if args.order in AWAITED and not args.no_wait:
         answer = _end_of(args.socket, answer)
     if args.json:
         print(json.dumps(answer))
@@ -80,7 +82,7 @@ def _end_of(socket: Path, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _code(order: str, answer: dict[str, Any]) -> int:
-    if order == "test":
+    if order in AWAITED:
         return 0 if answer["state"] in CAME_OUT | WAITING else FAULT
     if order == "queue":
         suspended = any(printer["suspended"] for printer in answer["printers"])

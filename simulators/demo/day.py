@@ -39,6 +39,7 @@ class Day:
             ("A barcode with a wrong check digit", self._bad_barcode),
             ("A parcel that does not lie still", self._moving),
             ("The printer runs out of paper", self._paper_out),
+            ("A technician has the state of the booth printed", self._slip),
             ("The network is cut: the booth goes on", self._network_cut),
             ("The scanner is unplugged and plugged in again", self._unplugged),
         ]
@@ -101,6 +102,14 @@ class Day:
         printer.changed()
         await self._accepted(item)
         await self._clear()
+
+    async def _slip(self) -> None:
+        """An order beside the parcels: it goes through the print queue."""
+        record, before = self._stage.record, self._stage.record.labels
+        self._stage.show.line("technician", "edge-agent print slip")
+        record.slips += 1
+        await self._stage.agent.ask(op="print.slip")
+        await self._stage.until("the slip", lambda: record.labels > before)
 
     async def _network_cut(self) -> None:
         await self._stage.broker.cut()

@@ -75,8 +75,9 @@ def judge(running: Stage, report: Report, place: Path) -> list[str]:
     broken += [f"accepted twice: {item}" for item in _doubled(report)]
     broken += [f"{violation}" for violation in check(place / "central.db")]
     broken += [f"the printer was sent what it must not be sent: {odd}" for odd in running.printer.violations]
-    if running.record.labels != len(saved):
-        broken.append(f"{running.record.labels} labels for {len(saved)} accepted parcels")
+    if running.record.labels - running.record.slips != len(saved):
+        slips = f" and {running.record.slips} slips" if running.record.slips else ""
+        broken.append(f"{running.record.labels} labels for {len(saved)} accepted parcels{slips}")
     if not saved:
         broken.append("no parcel was accepted")
     return broken

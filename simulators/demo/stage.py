@@ -59,6 +59,7 @@ class Record:
     known: set[str] = field(default_factory=set)  # items refused because they were accepted before
     prompt: str = ""
     labels: int = 0
+    slips: int = 0  # of these labels
     acknowledged: int = 0
     events: int = 0
 
