@@ -10,18 +10,19 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from edge_agent.links.open import KINDS
-from edge_agent.sdk.driver import DriverSpec
+from edge_agent.sdk.driver import DriverSpec, Kind
 from edge_agent.sdk.testing import load_golden
+from tools.scale_flags import flags, manner
 
 FRAMES = Path(__file__).parents[1] / "tests" / "frames"
-HEADER = ("driver", "for", "devices", "ports", "can do", "golden frames")
+HEADER = ("driver", "for", "devices", "ports", "speaks", "tells", "can do", "golden frames")
 
 
 def table() -> str:
     """The generated part of docs/devices.md."""
     specs = sorted(_specs(), key=lambda spec: (spec.kind, spec.name))
     rows = [f"| {' | '.join(_row(spec))} |" for spec in specs]
-    return "\n".join([f"| {' | '.join(HEADER)} |", "|---|---|---|---|---|---|", *rows, "", *_sources(specs)])
+    return "\n".join([f"| {' | '.join(HEADER)} |", f"|{'---|' * len(HEADER)}", *rows, "", *_sources(specs)])
 
 
 def _specs() -> list[DriverSpec]:
@@ -39,6 +40,8 @@ def _row(spec: DriverSpec) -> tuple[str, ...]:
         spec.kind.value,
         spec.title + dialects,
         _ports(spec),
+        manner(spec) if spec.kind is Kind.SCALE else "–",
+        flags(spec) if spec.kind is Kind.SCALE else "–",
         ", ".join(sorted(spec.capabilities)) or "–",
         _frames(spec.name),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from edge_agent.cli.devices_identify import ADVISE, as_json, lines, stanza_of, wanted_by
 from edge_agent.cli.devices_list import configured
 from edge_agent.cli.terminal import agrees, answer, note, tell
+from edge_agent.discovery.hid import driver_of, hid_ports
 from edge_agent.discovery.identify import Finding, Wanted, identify
 from edge_agent.discovery.ports import is_same_port, next_port, port_at, stable_url
 from edge_agent.discovery.stanza import Stanza, append, free_id, remark
@@ -37,21 +38,43 @@ def run(args: argparse.Namespace) -> int:
     drivers = Registry.installed()
     device = free_id(args.config, drivers)
     port = port_at(args.port or _plugged_in(args.wait))
-    url = stable_url(port.url, serial_ports())
+    url = stable_url(port.url, _ports())
     _refuse_twice(args.config, url)
+    if told := _told(url, device, drivers):
+        return _write(args, told, drivers)
     specs = drivers.of_kind(Kind.SCALE)
     wanted = wanted_by(args, port)
     found = asyncio.run(identify(port, specs, SystemClock(), wanted))
     _tell(found, stanza_of(found, url, device), as_json_too=args.json)
     if found.verdict.decided is None:
         raise DeviceError("devices.not_found", "no table was written", device=port.url, hint=_advice(found))
-    stanza = _answered(found, wanted, url, device)
+    return _write(args, _answered(found, wanted, url, device), drivers)
+
+
+def _write(args: argparse.Namespace, stanza: Stanza, drivers: Registry) -> int:
+    """Append the table if the person wants it."""
     note(f"\n{stanza.text()}")
     if not args.yes and not agrees(f"Append this to {args.config}?"):
         return 1
     append(args.config, stanza, drivers)
-    note(f"{device} is in {args.config}; it counts when the agent starts anew")
+    note(f"{stanza.values['id']} is in {args.config}; it counts when the agent starts anew")
     return 0
+
+
+def _told(url: str, device: str, drivers: Registry) -> Stanza | None:
+    """The table of a HID device, which says what it is. Raises DeviceError for a scanner."""
+    port = next((port for port in hid_ports() if is_same_port(port.url, url)), None)
+    if port is None:
+        return None
+    spec = drivers.load(driver_of(port))
+    if spec.kind is not Kind.SCALE:
+        hint = "edge-agent devices adopt --scanner"
+        raise DeviceError("devices.not_found", "this is a scanner", device=url, hint=hint)
+    return Stanza({"id": device, "driver": spec.name, "port": url}, {})
+
+
+def _ports() -> list[FoundPort]:
+    return [*serial_ports(), *hid_ports()]
 
 
 def _plugged_in(wait_s: int) -> str:
@@ -61,12 +84,12 @@ def _plugged_in(wait_s: int) -> str:
     if port is None:
         raise DeviceError("devices.none_came", "no port came", hint="name its port: edge-agent devices list")
     note(f"{port.node} came")
-    return port.node
+    return port.node if port.scheme == "serial" else port.url
 
 
 async def _next(wait_s: int) -> FoundPort | None:
     with Hotplug() as hotplug:
-        return await next_port(serial_ports, serial_ports(), hotplug, SystemClock(), wait_s)
+        return await next_port(_ports, _ports(), hotplug, SystemClock(), wait_s)
 
 
 def _refuse_twice(file: Path, url: str) -> None:

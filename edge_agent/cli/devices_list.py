@@ -1,4 +1,4 @@
-"""`edge-agent devices list`: serial ports, USB printers and, with settings, the devices meant to be there.
+"""`edge-agent devices list`: ports, USB printers and, with settings, the devices that are meant to be there.
 
 Owns: how they are shown. Must not know: how ports are found, what hangs on them.
 """
@@ -14,6 +14,7 @@ from typing import TypedDict
 from edge_agent.barcodes.display import display
 from edge_agent.cli.devices_printers import printer_lines, shown_printers
 from edge_agent.cli.terminal import tell
+from edge_agent.discovery.hid import driver_of, hid_ports
 from edge_agent.discovery.ports import is_same_port
 from edge_agent.links.find import FoundPort, serial_ports
 from edge_agent.links.find_input import input_ports
@@ -31,6 +32,7 @@ class ShownPort(TypedDict):
 
     node: str
     name: str
+    speaks: str
     usb_id: str
     usb_path: str
     serial: str
@@ -53,7 +55,7 @@ class ShownDevice(TypedDict):
 
 def run(args: argparse.Namespace) -> int:
     """0, also where there is no port."""
-    ports = [*serial_ports(), *input_ports()]
+    ports = [*serial_ports(), *input_ports(), *hid_ports()]
     devices = configured(args.config) if args.config else []
     here = [shown_port(port, devices) for port in ports]
     printers = shown_printers(Registry.installed().of_kind(Kind.PRINTER), devices)
@@ -77,6 +79,7 @@ def shown_port(port: FoundPort, devices: Iterable[tuple[str, Device]] = ()) -> S
     return ShownPort(
         node=port.node,
         name=port.stable_name,
+        speaks=driver_of(port),
         usb_id=port.usb_id,
         usb_path=port.usb_path,
         serial=port.serial,
@@ -94,7 +97,7 @@ def _own(port: FoundPort) -> str:
 
 def shown_device(kind: str, device: Device, ports: Sequence[FoundPort]) -> ShownDevice:
     """One configured device, and whether its port is there."""
-    shown = device.port.startswith(("serial:", "evdev:"))
+    shown = device.port.startswith(("serial:", "evdev:", "hidraw:"))
     here = any(is_same_port(device.port, _own(port)) for port in ports)
     return ShownDevice(
         id=device.id,
@@ -125,5 +128,6 @@ def port_line(port: ShownPort) -> str:
     """One port on one line."""
     said = " ".join(part for part in (port["maker"], port["model"], port["serial"]) if part)
     whose = f"  = {port['device']}" if port["device"] else ""
+    said = f"{said} [{port['speaks']}]" if port["speaks"] else said
     words = f"{port['node']:<14} {port['usb_id'] or '-':<10} {display(said, SHOWN):<32}"
     return f"{words} {display(port['name'], SHOWN)}{whose}".rstrip()

@@ -1,4 +1,4 @@
-"""`edge-agent devices watch`: each serial port as it comes or goes.
+"""`edge-agent devices watch`: each port as it comes or goes.
 
 Owns: telling the differences. Must not know: how the kernel tells them.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from edge_agent.cli.devices_list import port_line, shown_port
 from edge_agent.cli.terminal import tell
+from edge_agent.discovery.hid import hid_ports
 from edge_agent.links.find import FoundPort, serial_ports
 from edge_agent.links.find_input import input_ports
 from edge_agent.links.hotplug import Hotplug
@@ -37,7 +38,11 @@ def run(args: argparse.Namespace) -> int:
 
 async def _watch(seconds: int | None, show: Callable[[str, FoundPort], None]) -> None:
     with Hotplug() as hotplug:
-        await watch(lambda: [*serial_ports(), *input_ports()], hotplug, SystemClock(), seconds, show)
+        await watch(_ports, hotplug, SystemClock(), seconds, show)
+
+
+def _ports() -> list[FoundPort]:
+    return [*serial_ports(), *input_ports(), *hid_ports()]
 
 
 async def watch(

@@ -12,6 +12,7 @@ from functools import partial
 
 from edge_agent.discovery.sweep import Port
 from edge_agent.links.find import FoundPort
+from edge_agent.links.find_usb import hidraw_node
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.links.input_address import split_address
 from edge_agent.links.open import open_link, parse_url
@@ -20,7 +21,7 @@ from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.ports import ByteLink
 
-SERIAL, INPUT = "serial", "evdev"
+SERIAL, HIDRAW, INPUT = "serial", "hidraw", "evdev"
 LOOK_S = 2.0  # how long a plug is waited for at a time; then the ports are looked at anyway
 
 
@@ -33,10 +34,11 @@ def port_at(written: str) -> Port:
 def stable_url(url: str, ports: Iterable[FoundPort]) -> str:
     """The URL to configure: by the name that leads to the same port after a re-plug."""
     scheme, _, address = url.partition(":")
-    if scheme != SERIAL:
+    if scheme not in {SERIAL, HIDRAW} or not address.startswith("/"):
         return url
     node = real_node(address)
-    return next((f"{SERIAL}:{port.stable_name}" for port in ports if real_node(port.node) == node), url)
+    here = (port.url for port in ports if port.scheme == scheme and real_node(port.node) == node)
+    return next(here, url)
 
 
 def is_same_port(one: str, other: str) -> bool:
@@ -46,6 +48,9 @@ def is_same_port(one: str, other: str) -> bool:
     schemes, addresses = zip(*(url.partition(":")[::2] for url in (one, other)), strict=True)
     if set(schemes) == {INPUT}:
         return _is_same_input(*addresses)
+    if set(schemes) == {HIDRAW}:
+        first, second = map(hidraw_node, addresses)
+        return bool(first) and first == second
     return set(schemes) == {SERIAL} and real_node(addresses[0]) == real_node(addresses[1])
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_agent.links.find import FoundPort, clean, listed, real, text_of
-from edge_agent.links.usb_address import UsbAddress
-from edge_agent.sdk.errors import LinkError
+from edge_agent.links.usb_address import UsbAddress, is_usb_address, parse_usb_address
+from edge_agent.sdk.errors import EdgeError, LinkError
 from edge_agent.sdk.ieee1284 import ID_LIMIT, device_id_text
 
 DEVICES = "sys/bus/usb/devices"
@@ -126,6 +126,18 @@ def usb_ports(root: Path = Path("/")) -> list[FoundPort]:
         replace(port, twins=alike[port.usb_id, port.serial, port.interface] > 1)
         for port in sorted(ports, key=lambda port: (port.scheme, port.node))
     ]
+
+
+def hidraw_node(address: str, root: Path = Path("/")) -> str:
+    """The node that a hidraw address means now; empty where there is none, or more than one."""
+    if not is_usb_address(address):
+        return str(real(Path(address)))
+    try:
+        wanted = parse_usb_address(address)
+        found = [one for one in usb_interfaces(root) if one.kind == HID and one.node]
+        return only(found, wanted, address, "").node
+    except EdgeError:
+        return ""
 
 
 def _as_port(one: UsbInterface) -> FoundPort:
