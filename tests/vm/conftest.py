@@ -76,6 +76,7 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     shutil.rmtree(ours, ignore_errors=True)
     ours.mkdir(parents=True)
     yield ours
+    shutil.rmtree(WORK / "failed" / name, ignore_errors=True)  # of an earlier run
     if request.node.stash.get(FAILED, False):
         _keep(ours)
     shutil.rmtree(ours)
@@ -165,7 +166,6 @@ def _last_words(guest: Guest) -> None:
 def _keep(folder: Path) -> None:
     """Everything but the disks."""
     kept = WORK / "failed" / folder.name
-    shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(folder, kept, ignore=shutil.ignore_patterns(*NO_FILES))
     print(f"output and kernel log kept in {kept}; the last of the kernel's:")
     for log in kept.rglob("console.log"):

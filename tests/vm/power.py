@@ -247,7 +247,12 @@ async def _all(folder: Path) -> dict[str, dict[str, object]]:
     await chains["second"].suffer(CUTS, first=CUTS)
     await chains["careless"].suffer(CUTS, loss=1.0, recover=False)
     return {
-        name: {"findings": chain.findings, "cuts": chain.told, "saved": chain.seen.record.saved}
+        name: {
+            "findings": chain.findings,
+            "cuts": chain.told,
+            "saved": chain.seen.record.saved,
+            "unflushed": [loss.unflushed for loss in chain.losses],
+        }
         for name, chain in chains.items()
     }
 

@@ -26,3 +26,10 @@ def test_a_ledger_that_does_not_wait_for_the_disk_is_found_out(cutting: Cutting)
     """The check above can fail: with synchronous=NORMAL a parcel that was told saved is gone."""
     verdict = cutting.verdict("careless")
     assert any("told saved and is not on the disk" in finding for finding in verdict["findings"]), verdict
+
+
+def test_cuts_fall_into_commits_that_are_under_way(cutting: Cutting) -> None:
+    """Else nothing would have been there to lose: the ten cuts are worth no more than what they hit."""
+    found = [count for disk in ("first", "second") for count in cutting.verdict(disk)["unflushed"]]
+    assert len(found) == 10
+    assert max(found) > 0, found
