@@ -139,13 +139,12 @@ def test_a_device_is_unplugged_and_plugged_in_by_an_order() -> None:
         eventually(node.exists, "back under the same name")
 
 
-@pytest.mark.parametrize("how", ["no-endpoints", "zero-length", "noise"])
 @in_guest
-def test_a_wrong_descriptor_gets_no_node_until_it_is_healed(how: str) -> None:
+def test_a_wrong_descriptor_gets_no_node_until_it_is_healed() -> None:
     with edge_sim("ftdi-scanner", "cdc-scale") as program:
         node = program.ports["ftdi-scanner"]
         program.obey("unplug ftdi-scanner")
-        program.obey(f"usb ftdi-scanner spoil {how}")
+        program.obey("usb ftdi-scanner spoil no-endpoints")
         program.obey("plug ftdi-scanner")
         program.obey("unplug cdc-scale")
         program.obey("plug cdc-scale")
