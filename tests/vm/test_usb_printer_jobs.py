@@ -55,11 +55,14 @@ class Desk:
         self.paper = Recorded(
             self.usb.endpoint, SystemClock(), language=language, width_dots=WIDTH, speed_mm_s=400
         )
-        self.url = (
-            self.usb.endpoint.url if way == "usblp" else f"usb:{identity.vendor:04x}:{identity.product:04x}"
-        )
+        self._libusb = f"usb:{identity.vendor:04x}:{identity.product:04x}" if way == "libusb" else ""
         self.options = Options(self.spec.options, {"width_dots": WIDTH, **options})
         self.booth: Booth | None = None
+
+    @property
+    def url(self) -> str:
+        """The port, by its socket or by its id; known once it is plugged in."""
+        return self._libusb or self.usb.endpoint.url
 
     @contextlib.asynccontextmanager
     async def served(self) -> AsyncIterator[Desk]:
