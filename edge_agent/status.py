@@ -77,6 +77,7 @@ class Snapshot:
                 "scans": counts.scans,
                 "repeats": counts.repeats,
                 "doubles": counts.doubles,
+                "flooded": counts.flooded,
                 "refused": counts.refused,
                 "not_saved": counts.not_saved,
             },

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.errors import LinkError
+from edge_agent.sdk.errors import CommandError, LinkError
 from simulators.endpoints import Endpoint
+from simulators.hostile import HOSTILE
 
 REREAD_S = 0.3  # between the two reads of a double: shorter than the usual same-symbol time-out of 0.5 s
 HEARD_BYTES = 4096  # of what a host wrote to the scanner, for the person who looks
@@ -49,6 +50,18 @@ class ScannerSim:
         for number, text in enumerate(texts):
             await self._clock.sleep(gap_s if number else 0.0)
             await self.scan(text)
+
+    async def hostile(self) -> int:
+        """Read every barcode that is printed to do harm and that this scanner can send; gives how many."""
+        sent = 0
+        for text in HOSTILE.values():
+            try:
+                await self.scan(text)
+            except CommandError:
+                continue  # no key types it, or no packet holds it
+            sent += 1
+            await self._clock.sleep(REREAD_S)
+        return sent
 
     async def partial(self, text: str, keep: int | None = None) -> None:
         """Send only the first bytes of a read (half of it, if not told): the cable was pulled."""

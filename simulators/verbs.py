@@ -198,11 +198,16 @@ async def _ending(scanner: ScannerSim, text: str) -> str:
     return f"scanned with the ending {ending}"
 
 
+async def _hostile(scanner: ScannerSim, _text: str) -> str:
+    return f"scanned {await scanner.hostile()}"
+
+
 SCANNER: Mapping[str, Verb[ScannerSim]] = {
     "scan": Verb("TEXT", _scan),
     "double": Verb("TEXT", _double),
     "burst": Verb("TEXT TEXT ...", _burst),
     "partial": Verb("TEXT", _partial),
+    "hostile": Verb("", _hostile),
     "ending": Verb("none|cr|lf|crlf|tab TEXT", _ending),
 }
 

@@ -35,6 +35,7 @@ MEANING = {
     "refused_kind": "A code that this booth does not take (`accept` in booth.toml).",
     "refused_busy": "Another parcel is in hand. Finish or void it first.",
     "refused_again": "This item was accepted here before.",
+    "scanner_floods": "A scanner sends more than anybody can scan: what is too much is dropped. Unplug it.",
     "refused_command": "A printed command code is not of this booth, is over, or means nothing now.",
     "scale_set": "The scale did what a command code asked: zero or tare.",
     "scale_refused": "The scale did not do what a command code asked: it moved, or is not there.",

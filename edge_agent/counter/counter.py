@@ -29,7 +29,7 @@ from edge_agent.counter.inputs import (
 from edge_agent.counter.parcel import Parcel, Phase, State, state_from_json
 from edge_agent.counter.printing import other_label, print_label, was_sending
 from edge_agent.counter.reading import Reading
-from edge_agent.counter.scanned import Repeats, storable
+from edge_agent.counter.scanned import Flood, Repeats, storable
 from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.counter.settling import Settled, Settler
 from edge_agent.crash import reach
@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 SLOT = "acceptance"
 TICK_S = 1.0  # only while a parcel is in hand
+SCANNER_FLOODS = Cue(Prompt("scanner_floods"), Sound.FAULT)
 NOT_SAVED = Cue(Prompt("not_saved"), Sound.FAULT)
 
 
@@ -63,6 +64,7 @@ class Counter:
         self._settler = settler
         self._flow = flow
         self._repeats = Repeats(repeat_window_ms)
+        self._flood = Flood()
         self._codes = codes or CommandCodes("", None)
         self._step = asyncio.Lock()
         self._labels: asyncio.Queue[tuple[Parcel, int]] = asyncio.Queue(maxsize=4)  # one parcel, few attempts
@@ -128,8 +130,11 @@ class Counter:
         async with self._step:
             tentative = Tentative(self.state)
             self.counts.scans += len(scans)
-            fresh = [scan for scan in scans if not self._repeats.has(scan)]
-            self.counts.repeats += len(scans) - len(fresh)
+            taken, tentative.events = self._flood.passed(scans)
+            tentative.cues = [SCANNER_FLOODS] * bool(tentative.events)
+            self.counts.flooded += len(scans) - len(taken)
+            fresh = [scan for scan in taken if not self._repeats.has(scan)]
+            self.counts.repeats += len(taken) - len(fresh)
             self.counts.doubles = self._repeats.doubles
             try:
                 for scan in fresh:

@@ -64,6 +64,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     "refused_kind": ("এটি পার্সেলের কোড নয়", "Not a parcel code"),
     "refused_busy": ("আগের পার্সেল শেষ করুন", "Finish the parcel first"),
     "refused_again": ("আগেই গৃহীত হয়েছে", "Already accepted"),
+    "scanner_floods": ("স্ক্যানার খুলে দেখুন", "Unplug and check the scanner"),
     "refused_command": ("এই নির্দেশ কোড চলবে না", "Command code not taken"),
     "scale_set": ("দাঁড়িপাল্লা ঠিক হয়েছে", "The scale is set"),
     "scale_refused": ("দাঁড়িপাল্লা রাজি হয়নি, আবার করুন", "Scale refused, try again"),

@@ -6,7 +6,7 @@ Owns: those bounds, and which barcodes are a device's repeats. Must not know: fl
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from edge_agent.barcodes.meaning import Meaning
@@ -15,6 +15,8 @@ from edge_agent.sdk.values import Scan
 
 TEXT_RECORDED = 4096  # as long as the longest barcode that is understood; escaped it still fits into an event
 AIM_RECORDED = 8  # "]", a letter and a modifier; what is longer is none
+FLOOD_A_MINUTE = 30_000  # a batch scanner empties 20,000 at once; a person scans a hundred in a minute
+MINUTE_MS = 60_000
 REPEATS_REMEMBERED = 256  # a scanner that reads more different codes in one window is no scanner
 
 
@@ -35,6 +37,28 @@ def scan_event(scan: Scan, meaning: Meaning) -> EventDraft:
     if meaning.error:
         data["error"] = meaning.error
     return EventDraft("scan.read", scan.device, scan.at, data)
+
+
+class Flood:
+    """Tells a scanner from something that only sends: what is beyond the bound in a minute is dropped."""
+
+    def __init__(self, most: int = FLOOD_A_MINUTE) -> None:
+        self._most = most
+        self._since_ms: dict[str, int] = {}
+        self._count: dict[str, int] = {}
+
+    def passed(self, scans: Sequence[Scan]) -> tuple[list[Scan], list[EventDraft]]:
+        """What may go on; and once in a minute for each device that a flood began."""
+        taken, told = [], []
+        for scan in scans:
+            if scan.at.uptime_ms - self._since_ms.get(scan.device, -MINUTE_MS) >= MINUTE_MS:
+                self._since_ms[scan.device], self._count[scan.device] = scan.at.uptime_ms, 0
+            self._count[scan.device] += 1
+            if self._count[scan.device] <= self._most:
+                taken.append(scan)
+            elif self._count[scan.device] == self._most + 1:
+                told.append(EventDraft("scan.flooded", scan.device, scan.at, {"most": self._most}))
+        return taken, told
 
 
 class Repeats:

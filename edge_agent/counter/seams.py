@@ -61,6 +61,7 @@ class Counts:
 
     scans: int = 0
     repeats: int = 0
+    flooded: int = 0  # dropped: more than any scanner reads
     doubles: int = 0  # of these, what a second scanner saw
     refused: int = 0
     accepted: int = 0

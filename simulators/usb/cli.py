@@ -72,6 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, default=None, metavar="N", help="of the virtual hub, for the first"
     )
     parser.add_argument("--caps", action="store_true", help="the keyboard scanner is set for Caps Lock")
+    parser.add_argument(
+        "--layout", default="us", choices=tuple(wedge.LAYOUTS), help="of the keyboard scanner"
+    )
     parser.add_argument("--fault", default="clean", metavar="WORDS", help='for example "noise 0.1 delayed 2"')
     parser.add_argument("--labels", type=Path, metavar="DIR", help="keep each label here as a PNG file")
     add_scale_arguments(parser)
@@ -164,7 +167,7 @@ def _printer(args: argparse.Namespace, port: int | None) -> Made:
 
 
 def _wedge(args: argparse.Namespace, port: int | None) -> Made:
-    function = wedge.Wedge(caps=args.caps, controls=wedge.ControlKeys.ALT)
+    function = wedge.Wedge(caps=args.caps, controls=wedge.ControlKeys.ALT, layout=args.layout)
     plug = _plug(args, function, wedge.SCANNER, port)
     endpoint = reports.keyboard(function, plug)
     return ScannerSim(lambda text: (text + "\n").encode(), endpoint, SystemClock()), plug.device

@@ -38,6 +38,14 @@ _KEYS |= {shown: (0, key) for key, shown in PLAIN.items()} | {"\n": (0, ENTER), 
 _CONTROL = {code: key for key, code in reversed(CONTROL.items())}
 
 
+# What a scanner set for another country sends: the keys of its letters there, as a US keyboard names them.
+LAYOUTS = {
+    "us": {},
+    "german": str.maketrans("yzYZ-_/", "zyZY/?&"),
+    "french": str.maketrans("aqzwAQZWmM-_/1234567890", "qawzQAWZ;:68>!@#$%^&*()"),
+}
+
+
 class ControlKeys(StrEnum):
     """How the scanner is set up to type control characters such as GS."""
 
@@ -49,10 +57,13 @@ class ControlKeys(StrEnum):
 class Wedge(HidFunction):
     """`caps` types as a scanner set up for a host with Caps Lock on: letters with Shift turned about."""
 
-    def __init__(self, *, caps: bool = False, controls: ControlKeys = ControlKeys.REFUSE) -> None:
+    def __init__(
+        self, *, caps: bool = False, controls: ControlKeys = ControlKeys.REFUSE, layout: str = "us"
+    ) -> None:
         super().__init__(BOOT_DESCRIPTOR, interface=BOOT_KEYBOARD)
         self.caps = caps
         self.controls = controls
+        self.layout = layout
         self.lamps = 0
 
     def scan(self, text: str, terminator: str = "\n") -> None:
@@ -73,6 +84,7 @@ class Wedge(HidFunction):
         return super().set_report(data)
 
     def _typed(self, character: str) -> tuple[bytes, ...]:
+        character = character.translate(LAYOUTS[self.layout])
         if self.caps and character.isascii():
             character = character.swapcase()
         if character in _KEYS:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from edge_agent.counter.inputs import Policy
 from edge_agent.counter.parcel import Phase
+from edge_agent.counter.scanned import Flood
+from edge_agent.sdk.values import ClockQuality, Scan, Stamp
 from tests.counter.counter_bench import ITEM, OTHER, late, opened
 
 
@@ -74,6 +76,30 @@ async def test_a_code_held_before_the_scanner_for_long_stays_one_scan(tmp_path: 
             await bench.counter.scans([late(scan, 500 * again)])
         assert (await bench.types()).count("scan.read") == 1
         assert bench.counter.counts.repeats == 19
+
+
+async def test_a_scanner_that_floods_is_held_at_its_bound_and_told_once(tmp_path: Path) -> None:
+    async with opened(tmp_path, None) as bench:
+        bench.counter._flood = Flood(most=50)
+        for batch in range(10):
+            await bench.scan(*(f"F{batch}-{number}" for number in range(20)))
+        types = await bench.types()
+        assert types.count("scan.read") == 50
+        assert types.count("scan.flooded") == 1
+        assert bench.counter.counts.flooded == 150
+        assert bench.sounds("scanner_floods") == ["fault"]
+        (other,) = bench.scan_of("OTHER")
+        await bench.counter.scans([replace(other, device="scanner-2")])
+        assert (await bench.types()).count("scan.read") == 51
+        await bench.clock.advance(60)
+        await bench.scan("AFTER")
+        assert (await bench.types()).count("scan.read") == 52
+
+
+async def test_twenty_thousand_barcodes_at_once_are_no_flood() -> None:
+    flood = Flood()
+    scans = [Scan("scanner-1", Stamp(1, 1, ClockQuality.NTP), str(number)) for number in range(20_000)]
+    assert flood.passed(scans) == (scans, [])
 
 
 async def test_the_same_code_later_is_the_flows_to_refuse(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from drivers.scanners.line import SPEC, LineScannerDevice
 from edge_agent.sdk.clock import ManualClock, SystemClock
 from edge_agent.sdk.driver import Options
 from simulators.endpoints import PtyEndpoint
+from simulators.hostile import HOSTILE
 from simulators.loopback import LoopbackEndpoint, LoopbackLink
 from simulators.scanner import ScannerSim
 from tests.simulators.devices.conftest import running
@@ -99,3 +100,11 @@ async def test_a_scanner_reads_over_a_pty_before_and_after_a_replug(tmp_path: Pa
             await scanner.endpoint.unplug()
             await scanner.endpoint.plug()
     await scanner.endpoint.close()
+
+
+async def test_everything_hostile_is_sent_that_can_be_sent(desk: Desk) -> None:
+    link = await desk.open()
+    sending = asyncio.ensure_future(desk.scanner.hostile())
+    await desk.clock.advance(60)
+    assert await sending == len(HOSTILE)
+    assert await link.read() == HOSTILE["terminal title"].encode() + b"\r\n"
