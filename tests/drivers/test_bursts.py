@@ -64,6 +64,8 @@ async def one(
     assert spec.build is not None
     try:
         async with driven(spec.build(Context(who, link, SystemClock(), sink, options))):
+            while not port.connected:  # noqa: ASYNC110 - what is sent to nobody is lost, as on a real line
+                await asyncio.sleep(0.001)
             left = list(wanted)
             while left:
                 many = choose.randint(1, 12)

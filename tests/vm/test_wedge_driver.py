@@ -15,7 +15,7 @@ from drivers.scanners.wedge import SPEC
 from edge_agent.links.find_input import input_nodes
 from edge_agent.links.open import open_link
 from edge_agent.sdk.clock import SystemClock
-from edge_agent.sdk.driver import Context, Options, SerialSettings
+from edge_agent.sdk.driver import Context, DriverSpec, Options, SerialSettings
 from edge_agent.sdk.errors import LinkError, ProtocolError
 from edge_agent.sdk.values import PrinterState, Scan, Weight
 from simulators.usb.wedge import SCANNER, ControlKeys, TwoNodeWedge, Wedge
@@ -58,13 +58,15 @@ def url(one: Simulated) -> str:
 
 
 @asynccontextmanager
-async def serving(where: str, **options: object) -> AsyncIterator[tuple[Sink, asyncio.Task[None]]]:
+async def serving(
+    where: str, spec: DriverSpec = SPEC, **options: object
+) -> AsyncIterator[tuple[Sink, asyncio.Task[None]]]:
     """The driver at work on this port; what ended it stays in the task."""
     sink = Sink()
     link = await open_link(where, SerialSettings(), device="scanner")
-    assert SPEC.build is not None
-    settings = Options(SPEC.options, {**SLOW, **options})
-    driver = SPEC.build(Context("scanner", link, SystemClock(), sink, settings))
+    assert spec.build is not None
+    settings = Options(spec.options, {**(SLOW if spec is SPEC else {}), **options})
+    driver = spec.build(Context("scanner", link, SystemClock(), sink, settings))
     task = asyncio.ensure_future(driver.run())
     try:
         yield sink, task
