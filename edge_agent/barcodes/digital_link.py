@@ -21,6 +21,8 @@ SCHEMES = (
     "HTTP://",
 )  # capitals save space in a QR code; a mixture is none
 
+LAST_PORT = 65_535
+
 _QUALIFIERS = {  # primary keys, each with the sequences of qualifiers that may follow it, in this order
     "00": (),
     "01": (("22", "10", "21"), ("235",)),
@@ -43,7 +45,7 @@ _PATH_ONLY = frozenset(("03", "21", "22", "235", "254", "7040", "7041", "8011", 
 _PADDED = frozenset(("01", "02", "03"))
 _SHORT_GTIN = (8, 12, 13)
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._~\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._~\-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _ADDRESS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")  # RFC 3986; anything else is no address
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
@@ -57,7 +59,8 @@ def parse(text: str) -> Meaning:
     address = text.partition("://")[2].partition("#")[0]
     before_query, _, query = address.partition("?")
     host, *segments = before_query.split("/")
-    if _HOST.fullmatch(host) is None:
+    named = _HOST.fullmatch(host)
+    if named is None or int(named["port"] or 0) > LAST_PORT:
         return refused(TYPE, text, "host")
     path = _path_elements(segments)
     if path is None:
