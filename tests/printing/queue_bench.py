@@ -32,6 +32,7 @@ class PlayedPrinters:
         self.usable = dict.fromkeys(PRINTERS, True)
         self.answers: dict[str, list[tuple[Proof, str]]] = {printer: [] for printer in PRINTERS}
         self.taken: list[tuple[str, str, int]] = []
+        self.refused: list[tuple[str, int]] = []  # of these: nothing was accepted
         self.may_end = {printer: asyncio.Event() for printer in PRINTERS}
         for event in self.may_end.values():
             event.set()
@@ -43,6 +44,8 @@ class PlayedPrinters:
         self.taken.append((device, job.job, job.attempt))
         await self.may_end[device].wait()
         proof, reason = self.answers[device].pop(0) if self.answers[device] else (Proof.PRINTED, "")
+        if proof is Proof.FAILED:
+            self.refused.append((job.job, job.attempt))
         return PrintResult(job.job, job.attempt, proof, 0 if proof is Proof.FAILED else 9, reason)
 
     def attempts(self) -> list[tuple[str, int]]:
