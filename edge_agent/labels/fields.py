@@ -58,8 +58,15 @@ class Record:
     def __init__(self, fields: Mapping[str, Field], data: Mapping[str, object]) -> None:
         self._fields = fields
         self._data = data
+        self._present: dict[str, bool] = {}
 
     def has(self, path: str) -> bool:
+        found = self._present.get(path)
+        if found is None:
+            found = self._present[path] = self._has(path)
+        return found
+
+    def _has(self, path: str) -> bool:
         value = self._at(path)
         if isinstance(value, list | tuple):
             return bool(value)

@@ -8,7 +8,9 @@ Anything that does not fit, is missing or cannot be drawn stops the whole label:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from edge_agent.labels import elements as keys
 from edge_agent.labels.characters import UnprintableError, code_text, printable_text
@@ -36,6 +38,8 @@ DPI = 203
 MIN_DPI, MAX_DPI = 150, 600  # of the thermal heads that are sold; bounds the memory of one page to 3 MB
 MAX_REPRINT = 999  # far above what a print queue allows; the mark has room for three digits
 MAX_CHARACTERS = 1000  # of one text: a full page of 3 mm letters holds about 1,200, and no field needs it all
+
+KEPT_GROUNDS = 4  # a booth's label, receipt, bag label and slip; one has up to 0.3 MB
 
 INVERTED_EDGE_MM = Decimal("0.5")  # black around white letters: without it they merge with the paper's edge
 
@@ -69,9 +73,30 @@ def render(
         )
     drawing = _Drawing(template, Record(template.fields, data), fonts, dpi, reprint)
     drawing.check_lists()
+    drawing.begin(_ground(template, fonts, dpi))
     for placed in template.placed:
-        drawing.draw(placed)
+        if not placed.is_fixed:
+            drawing.draw(placed)
     return drawing.page()
+
+
+@lru_cache(maxsize=KEPT_GROUNDS)
+def _ground(template: Template, fonts: Fonts, dpi: int) -> Ground:
+    """What is the same on every label of this template; raises CommandError as `render` does."""
+    drawing = _Drawing(template, Record(template.fields, {}), fonts, dpi, 0)
+    drawing.begin(Ground(b"", Decimal(0)))
+    for placed in template.placed:
+        if placed.is_fixed:
+            drawing.draw(placed)
+    return drawing.ground()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Dots that are drawn already, and the lower edge of what they show."""
+
+    rows: bytes
+    lowest: Decimal
 
 
 class _Drawing:
@@ -82,10 +107,16 @@ class _Drawing:
         self._record = record
         self._fonts = fonts
         self._reprint = reprint
-        self._lowest = Decimal(0)
         self._dots_per_mm = Decimal(DOTS_PER_MM) if dpi == DPI else Decimal(dpi) / _MM_IN_INCH
-        width, height = template.label.size_mm
-        self.canvas = Canvas(self._dots(width), self._dots(height))
+
+    def begin(self, ground: Ground) -> None:
+        """Start from what is drawn already."""
+        width, height = self._template.label.size_mm
+        self.canvas = Canvas(self._dots(width), self._dots(height), ground.rows)
+        self._lowest = ground.lowest
+
+    def ground(self) -> Ground:
+        return Ground(self.canvas.page().data, self._lowest)
 
     def page(self) -> Page:
         label = self._template.label

@@ -99,11 +99,12 @@ def turned(bitmap: Bitmap, degrees: int, pitch: int) -> Bitmap:
 class Canvas:
     """A page being drawn. What does not fit on it is refused, never cut."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, ground: bytes = b"") -> None:
+        """`ground` is what is drawn already: the data of a page of this size."""
         self.width = width
         self.height = height
         self.pitch = whole_bytes(width)
-        self._rows = bytearray(self.pitch // 8 * height)
+        self._rows = bytearray(ground or self.pitch // 8 * height)
 
     def draw(self, bitmap: Bitmap, left: int, top: int) -> None:
         """OR the bitmap's ink onto the page; its pitch must be the page's."""

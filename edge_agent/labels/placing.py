@@ -47,6 +47,16 @@ class Placed:
     when: frozenset[str]
     unless: frozenset[str]
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is the same on every label of the template."""
+        if self.when or self.unless:
+            return False
+        element = self.element
+        if isinstance(element, keys.Text):
+            return not element.value.fields()
+        return isinstance(element, keys.Line | keys.Box | keys.Image)
+
     def excludes(self, other: Placed) -> bool:
         """Whether the two can never be on one label together."""
         return bool(self.when & other.unless or self.unless & other.when)
@@ -70,9 +80,12 @@ class Placed:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """One label, checked: every element lies on it, every field is declared, every code has its room."""
+    """One label, checked: every element lies on it, every field is declared, every code has its room.
+
+    Compared by identity, so that what is the same on all its labels can be kept.
+    """
 
     name: str
     label: keys.Label

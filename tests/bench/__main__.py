@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.sdk.errors import EdgeError
-from tests.bench import lane_booth, lane_disk, lane_lines, lane_pure, lane_scales, machine, report
+from tests.bench import lane_booth, lane_disk, lane_label, lane_lines, lane_pure, lane_scales, machine, report
 from tests.bench.figures import Figure, Hold, Verdict
 from tests.bench.workbench import ROOT, Effort, compile_as_installed
 
@@ -29,7 +29,7 @@ LANES: dict[str, Callable[[Effort], list[Figure]]] = {
     "kill": lane_lines.kill,
     "disk": lane_disk.disk,
     "commit": lane_disk.commit,
-    "label": lane_pure.label,
+    "label": lane_label.label,
     "decode": lane_pure.decode,
     "replug": lane_booth.replug,
     "streams": lane_scales.streams,

@@ -1,63 +1,21 @@
-"""Work without any wire: a label drawn and encoded, frames decoded.
+"""Work without any wire: frames decoded.
 
 Owns: these lanes. Must not know: processes, brokers.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
 
-from drivers.printers.escpos_raster import bands
-from edge_agent.labels.layout import render
-from edge_agent.labels.shaping import Fonts
-from edge_agent.labels.template import find_template, sample_data
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Indication, Kind, Options
 from tests.bench.figures import Figure, Hold, middle
-from tests.bench.workbench import ROOT, Effort
+from tests.bench.workbench import Effort
 
-TEMPLATE = "parcel-100x150"
-HEAD_DOTS = 832  # a head of four inches at 203 dpi
-WARM_LABELS = 30
 CHUNK_BYTES = 64  # what one read of a serial port brings
 FRAMES = 4_000
-COLD = "import json; from tests.bench.lane_pure import one_label; print(json.dumps(one_label()))"
-
-
-def label(effort: Effort) -> list[Figure]:
-    """The label of 100 by 150 mm: the first one of a fresh process, then one after the other."""
-    template, fonts = find_template(TEMPLATE), Fonts()
-    data = sample_data(template)
-    warm = []
-    for _ in range(WARM_LABELS):
-        begin = time.perf_counter()
-        list(bands(render(template, data, fonts=fonts), HEAD_DOTS))
-        warm.append((time.perf_counter() - begin) * 1000)
-    cold = [_cold_ms() for _ in range(effort.runs(4))]
-    return [
-        Figure(
-            "label", "100 by 150 mm drawn and encoded", middle(warm[3:]), "ms", hold=Hold(10.0, margin=0.3)
-        ),
-        Figure("label", "the first one, with fonts and template", middle(cold), "ms"),
-    ]
-
-
-def one_label() -> float:
-    """Milliseconds for a label, everything that it needs loaded included but Python's own modules."""
-    begin = time.perf_counter()
-    template = find_template(TEMPLATE)
-    list(bands(render(template, sample_data(template), fonts=Fonts()), HEAD_DOTS))
-    return (time.perf_counter() - begin) * 1000
-
-
-def _cold_ms() -> float:
-    done = subprocess.run([sys.executable, "-c", COLD], cwd=ROOT, capture_output=True, text=True, check=True)
-    return float(json.loads(done.stdout))
 
 
 def decode(effort: Effort) -> list[Figure]:

@@ -231,3 +231,24 @@ def test_rendering_needs_no_numpy_and_no_picture_library() -> None:
 
 def test_a_page_is_a_value_that_can_be_compared(fonts: Fonts) -> None:
     assert isinstance(render(template_of(TEXT), DATA, fonts=fonts), Page)
+
+
+def test_what_is_kept_between_labels_is_never_another_label(fonts: Fonts) -> None:
+    """Fixed parts are drawn once for each template, fonts and resolution, and stay as they were."""
+    template = template_of(TEXT + '[[element]]\nid = "rule"\ntype = "line"\nat = [2, 50]\nto = [50, 50]\n')
+    first = render(template, DATA, fonts=fonts)
+    render(template, {**DATA, "name": "Karim"}, fonts=fonts)
+    assert render(template, DATA, fonts=fonts) == first
+    assert render(template, DATA, fonts=fonts, dpi=300).height != first.height
+    assert render(template, DATA, fonts=Fonts()) == first
+
+
+def test_endless_paper_ends_below_the_last_element_that_is_drawn(fonts: Fonts) -> None:
+    """Below its box, not its ink: the quiet zone of a code that comes last is kept."""
+    code = '[[element]]\nid = "qr"\ntype = "qr"\nwhen = "note"\nat = [2, 20]\nsize = [20, 20]\n'
+    head = HEAD.format(kind="slip", width=60, height=60).replace(
+        "[data]", "margin_mm = 1\ntrim = true\n\n[data]"
+    )
+    template = parse_template(head + TEXT + code + 'value = "{note}"\nmodule_dots = 4\n', "test")
+    assert render(template, DATA, fonts=fonts).height < 20 * 8
+    assert render(template, {**DATA, "note": "x"}, fonts=fonts).height == (20 + 20 + 1) * 8

@@ -14,7 +14,7 @@ from tools.label_samples import SAMPLES
 
 VARIANTS = [(name, variant) for name, variants in SAMPLES.items() for variant in variants]
 FIRST = [(name, next(iter(variants))) for name, variants in SAMPLES.items()]
-NUDGED = 12  # dots of one label that an encoder may blacken so that no raster byte is obeyed as a command
+NUDGED = 32  # dots of one label that encoders blacken lest a byte is obeyed; CPCL does so to every 1B
 
 
 def check(name: str, variant: str, fonts: Fonts, language: str, dpi: int, turns: range) -> None:
