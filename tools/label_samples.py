@@ -160,7 +160,7 @@ COD_RECEIPT: dict[str, Data] = {
 _BAG: Data = {"code": "BAG-DHK-0001-000042", "count": 24}
 BAG: dict[str, Data] = {
     "sscc": {
-        "bag": {**_BAG, "sscc": "340123450000000018"},
+        "bag": {**_BAG, "sscc": "340123450000000017"},
         "seal": {"number": "S-0098765"},
         "from": {"name": "ঢাকা জিপিও"},
         "to": {"name": "শ্রীমঙ্গল", "code": "3210"},

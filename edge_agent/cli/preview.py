@@ -58,10 +58,16 @@ def register(orders: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw it. Raises CommandError label.… for the data, ConfigError for the template and the file."""
-    from edge_agent.labels.layout import render
+    from edge_agent.labels.layout import MAX_DPI, MAX_REPRINT, MIN_DPI, render
     from edge_agent.labels.shaping import Fonts
     from edge_agent.labels.template import sample_data
 
+    if not MIN_DPI <= args.dpi <= MAX_DPI or not 0 <= args.reprint <= MAX_REPRINT:
+        raise ConfigError(
+            "label.request",
+            f"--dpi is {MIN_DPI} to {MAX_DPI}, --reprint 0 to {MAX_REPRINT}",
+            hint="give numbers within these",
+        )
     labels = _labels(args.config)
     template = _template(args.template, labels.templates)
     data = sample_data(template) if args.data == SAMPLE else _read(args.data)

@@ -17,7 +17,7 @@ MAX_FILE_BYTES = 65_536  # four times the longest shipped template with every li
 SUFFIX = ".toml"
 HINT = "correct the template file; the label is not printed until then"
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,15 @@ def test_an_unknown_template_is_answered_with_the_nearest() -> None:
     assert "did you mean 'parcel-80'?" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [("--dpi", "72"), ("--dpi", "9999"), ("--reprint", "-1"), ("--reprint", "1000")]
+)
+def test_numbers_out_of_bounds_are_wrong_usage(words: tuple[str, str]) -> None:
+    shown = edge_agent("print", "preview", "parcel-80", *words)
+    assert shown.returncode == 2
+    assert "150 to 600" in shown.stderr
+
+
 def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     shown = edge_agent("print", "preview", "parcel-80", "--out", tmp_path / "no" / "label.png")
     assert shown.returncode == 2

@@ -56,7 +56,7 @@ def test_every_code_of_every_variant_reads_in_every_language_and_rotation(
 
 CODES = {
     "code128": 'type = "code128"\nvalue = "{item.number}"\nmodule_dots = 2\n',
-    "gs1_128": 'type = "gs1_128"\nvalue = "(00)340123450000000018"\nmodule_dots = 2\n',
+    "gs1_128": 'type = "gs1_128"\nvalue = "(00)340123450000000017"\nmodule_dots = 2\n',
     "qr": 'type = "qr"\nvalue = "{item.number}"\nmodule_dots = 4\n',
     "datamatrix": 'type = "datamatrix"\nvalue = "{item.number}"\nmodule_dots = 4\n',
 }

@@ -26,6 +26,8 @@ def test_a_template_file_is_named_after_itself(tmp_path: Path) -> None:
     path.write_text(HEAD.format(kind="slip", width=60, height=60) + GOOD, encoding="utf-8")
     assert load_template(path).name == "own"
     assert find_template("own", tmp_path).name == "own"
+    path.rename(tmp_path / "our_own-2.toml")
+    assert find_template("our_own-2", tmp_path).name == "our_own-2"
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"#" * (MAX_FILE_BYTES + 1)])
