@@ -30,6 +30,7 @@ VERBS = {
     "print": "edge_agent.cli.order",
     "devices": "edge_agent.cli.devices",
     "enroll": "edge_agent.cli.enroll",
+    "schema": "edge_agent.cli.schema",
 }
 FOREIGN_GROUP = (
     "edge_agent.verbs"  # verbs that other packages bring (the demo: simulators are no part of the agent)

@@ -62,6 +62,7 @@ class Uplink:
         self._topics = topics
         self._clock = clock
         self._presence = presence
+        self._window = window
         self.health = Health()
         self.on_certificate: Callable[[bytes], None] = lambda _: None
         self._session = Session(broker, self, clock)
@@ -165,7 +166,7 @@ class Uplink:
         self.health.version = up.version
         self.health.duplicate = self._session.duplicate
         self._notices.connected()
-        self.flow.opened(up.window)
+        self.flow.opened(min(self._window, up.window))
         self.publisher.went_up(up.window, up.packet_bytes)
         self._busy.set()
         self._standing.anew()

@@ -18,7 +18,11 @@ from simulators.mqtt.codec import PACKET_LIMIT
 BANNER = "built-in MQTT broker: memory only, no passwords, no TLS - for demos and tests, not for production"
 CODE = whole_number(0, 0xFF)  # a reason code, as 151 or 0x97
 CUT_LIMIT_S = 86_400  # a day without network is the longest drill anybody waits for
-CONSOLE = "console: stats | freeze | thaw | drop | cut [SECONDS] | heal | puback REASON|ok | quit"
+CONSOLE = (
+    "console: stats | freeze | thaw | drop | cut [SECONDS] | heal | quit"
+    " | puback REASON|ok | pubacks lost|answered | delay SECONDS | forget on|off"
+    " | window N|any | packet BYTES|any | at N lost|hangup|REASON|SECONDSs (the Nth PUBACK)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,11 +102,44 @@ async def _obey(broker: Broker, word: str, rest: list[str]) -> str:
             await broker.cut(_seconds(rest[0]) if rest else None)
         case "heal":
             await broker.heal()
-        case "puback":
-            broker.faults.puback_reason = 0 if rest == ["ok"] else CODE(rest[0] if rest else "")
+        case _ if rest and _change(broker.faults, word, rest):
+            pass
         case _:
             return CONSOLE
     return f"{shown(word)}: done"
+
+
+def _change(faults: Faults, word: str, rest: list[str]) -> bool:
+    """Set one fault as it was typed; False for a word that is none. Raises ValueError."""
+    match word, rest:
+        case "puback", [reason]:
+            faults.puback_reason = 0 if reason == "ok" else CODE(reason)
+        case "pubacks", ["lost" | "answered" as what]:
+            faults.drop_every_puback = what == "lost"
+        case "delay", [seconds]:
+            faults.puback_delay_s = _seconds(seconds)
+        case "forget", ["on" | "off" as what]:
+            faults.forget = what == "on"
+        case "window", [number]:
+            faults.receive_maximum = None if number == "any" else whole_number(1, 65535)(number)
+        case "packet", [size]:
+            faults.maximum_packet_size = None if size == "any" else whole_number(64, PACKET_LIMIT)(size)
+        case "at", [number, what]:
+            _at(faults, whole_number(1, 1 << 31)(number), what)
+        case _:
+            return False
+    return True
+
+
+def _at(faults: Faults, number: int, what: str) -> None:
+    if what == "lost":
+        faults.drop_pubacks.add(number)
+    elif what == "hangup":
+        faults.hang_up_at.add(number)
+    elif what.endswith("s"):
+        faults.delay_pubacks[number] = _seconds(what[:-1])
+    else:
+        faults.puback_reasons[number] = CODE(what)
 
 
 def _stats(broker: Broker) -> str:

@@ -51,6 +51,9 @@ class Wire(Protocol):
     def hang_up(self) -> None:
         """Close after what was written."""
 
+    def abort(self) -> None:
+        """Vanish without a word."""
+
     def keep_alive(self, seconds: int) -> None:
         """Expect a packet at least every one and a half of this; 0 expects none."""
 
@@ -209,7 +212,10 @@ class Conversation:
         stats = self._shared.stats
         stats.pubacks_due += 1
         fate = self._shared.faults.fate(session.client_id, stats.pubacks_due)
-        reason = fate.reason or self._route(packet, session)
+        reason = fate.reason or (0 if fate.forgotten else self._route(packet, session))
+        if fate.hang_up:
+            self._wire.abort()
+            return
         if packet.packet_id in self._owed:
             return
         self._answer(packet.packet_id, reason, fate)

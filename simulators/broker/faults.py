@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PubackFate:
-    """How one PUBLISH with QoS 1 is answered. With a reason the message is not taken at all."""
+    """How one PUBLISH with QoS 1 is answered. With a reason the message is not taken at all.
+
+    `forgotten`: answered as taken, and lost. `hang_up`: the connection ends instead of an answer.
+    """
 
     reason: int = 0
     dropped: bool = False
     delay_s: float = 0.0
+    forgotten: bool = False
+    hang_up: bool = False
 
 
 @dataclass(slots=True)
@@ -27,6 +32,14 @@ class Faults:
     drop_pubacks: set[int] = field(default_factory=set)
     """Numbers of the PUBACKs to drop, counted from 1 since the broker started (Stats.pubacks_due)."""
     drop_every_puback: bool = False
+    delay_pubacks: dict[int, float] = field(default_factory=dict)
+    """Seconds by which the PUBACK of this number is late."""
+    puback_reasons: dict[int, int] = field(default_factory=dict)
+    """Reason code that the PUBACK of this number carries; its message is not taken."""
+    hang_up_at: set[int] = field(default_factory=set)
+    """Instead of the PUBACK of this number the connection breaks; its message is taken."""
+    forget: bool = False
+    """Say Success and keep nothing, as a broker with a full disk does."""
     puback_delay_s: float = 0.0
     puback_reason: int = 0
     """Answer this reason code instead of taking the message (0x97, 0x87, 0x10 …)."""
@@ -43,7 +56,11 @@ class Faults:
         if self.publishers and publisher not in self.publishers:
             return PubackFate()
         return PubackFate(
-            self._take_reason(), self.drop_every_puback or number in self.drop_pubacks, self.puback_delay_s
+            self.puback_reasons.get(number) or self._take_reason(),
+            self.drop_every_puback or number in self.drop_pubacks,
+            self.delay_pubacks.get(number, self.puback_delay_s),
+            self.forget,
+            number in self.hang_up_at,
         )
 
     def _take_reason(self) -> int:

@@ -31,6 +31,7 @@ class Acker:
         self._tell = tell
         self._pending: dict[Key, Ack] = {}
         self._wanted = asyncio.Event()
+        self._before: dict[Key, bytes] = {}
 
     def due(self, acks: Mapping[Key, Ack]) -> None:
         """Never waits; one entry for each stream, however many acks it stands for."""
@@ -67,9 +68,13 @@ class Acker:
             body["conn"] = ack.conn
         payload = json.dumps(body, separators=(",", ":")).encode()
         copies = self._moods.copies()
-        for _ in range(copies):
+        sent = [payload] * copies
+        if copies and self._moods.stale_acks:
+            sent.append(self._before.get(key, payload))
+            self._before[key] = payload
+        for one in sent:
             await client.publish(
-                f"{self._root}/{booth}/dn/ack", payload, properties=Properties(message_expiry_s=EXPIRY_S)
+                f"{self._root}/{booth}/dn/ack", one, properties=Properties(message_expiry_s=EXPIRY_S)
             )
         self._tell(News("ack" if copies else "ack lost", booth, f"up to {ack.upto}", ack.upto))
 

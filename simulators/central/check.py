@@ -26,7 +26,7 @@ VIOLATIONS_LIMIT = 1000  # listed at most; the first few tell the story
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """`kind` is gap, conflict, rejected, unreadable, parcel.doubled or label.doubled."""
+    """`kind` is gap, tail, conflict, rejected, unreadable, parcel.doubled or label.doubled."""
 
     kind: str
     booth: str
@@ -39,7 +39,7 @@ def check(db_path: Path | str) -> list[Violation]:
     """Everything that went wrong. Raises ConfigError if the file cannot be read."""
     with closing(open_to_read(Path(db_path))) as db:
         db.execute("BEGIN")
-        found = [*_gaps(db), *_conflicts(db), *_rejects(db), *_parcels(db), *_labels(db)]
+        found = [*_gaps(db), *_tails(db), *_conflicts(db), *_rejects(db), *_parcels(db), *_labels(db)]
     return found[:VIOLATIONS_LIMIT]
 
 
@@ -48,6 +48,23 @@ def _gaps(db: sqlite3.Connection) -> Iterator[Violation]:
         for gap in gaps_of(db, stream):
             text = f"events {gap.first} to {gap.last} are missing"
             yield Violation("gap", gap.booth, text, gap.epoch, gap.first)
+
+
+def _tails(db: sqlite3.Connection) -> Iterator[Violation]:
+    """What a booth calls stored and is not here: no gap shows it, since nothing later came."""
+    upto = {(stream.booth, stream.epoch): stream.upto for stream in read_streams(db)}
+    for booth, body in db.execute("SELECT booth, body FROM latest WHERE kind = 'state'").fetchall():
+        state = json.loads(body)
+        epoch, backlog = state.get("epoch"), state.get("backlog")
+        if not isinstance(epoch, str) or not isinstance(backlog, dict):
+            continue
+        last, waiting = backlog.get("last"), backlog.get("count")
+        if not isinstance(last, int) or not isinstance(waiting, int):
+            continue
+        stored, here = last - waiting, upto.get((booth, epoch), 0)
+        if stored > here:
+            text = f"the booth calls events up to {stored} stored, they end at {here}"
+            yield Violation("tail", booth, text, epoch, here + 1)
 
 
 def _conflicts(db: sqlite3.Connection) -> Iterator[Violation]:

@@ -23,6 +23,8 @@ class Moods:
     lose_acks: int = 0
     """How many acks more are made and not sent; counts down."""
     duplicate_acks: bool = False
+    stale_acks: bool = False
+    """After each ack the one before it comes once more: out of order."""
     ack_delay_s: float = 0.0
     reject_seqs: dict[int, str] = field(default_factory=dict)
     """Sequence numbers to reject, each with its code."""

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "paho": ("edge_agent/uplink/paho_client.py",),
     "pydantic": (
         "edge_agent/settings/",
+        "edge_agent/contract/",
         "edge_agent/uplink/messages.py",
         "edge_agent/uplink/orders.py",
         "edge_agent/labels/template.py",

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.contract import messages
 from simulators.central.check import check
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, Stage, stage
 from tests.conftest import Mosquitto
 from tests.system.clerk import Clerk, codes_on
+from tests.uplink.conform import event_faults
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -48,6 +50,10 @@ async def test_an_outsider_sees_the_parcel_and_the_label_reads_back(
         topic, _, payload = line.partition(" ")
         said.setdefault(topic, []).append(json.loads(payload))
     events = [event for batch in said["booth/v1/DEMO-01/up/evt"] for event in batch]
+    assert [fault for event in events for fault in event_faults(event)] == [], "the contract says less"
+    for model, name in ((messages.State, "state"), (messages.Devices, "devices"), (messages.Response, "rsp")):
+        for message in said.get(f"booth/v1/DEMO-01/up/{name}", []):
+            model.model_validate(message)
     accepted = [event for event in events if event["type"] == "booth.parcel.accepted.v1"]
     assert [event["subject"] for event in accepted] == [ITEM]
     assert accepted[0]["data"]["weight"]["value"] == "1.235"

@@ -70,3 +70,12 @@ async def test_many_rejections_are_spread_over_several_acks(central, booth: Boot
     await booth.heard(lambda: len(booth.rejected()) == 1200)
     assert max(len(ack["rej"]) for ack in booth.acks) <= 256
     await booth.acked(1200)
+
+
+async def test_an_older_ack_after_a_newer_one_takes_nothing_back(broker, central):
+    central.moods.stale_acks = True
+    async with Booth(broker.port) as booth:
+        await booth.send(event(1))
+        await booth.heard(lambda: booth.acks)
+        await booth.send(event(2))
+        await booth.heard(lambda: [ack["upto"] for ack in booth.acks][-2:] == [2, 1])

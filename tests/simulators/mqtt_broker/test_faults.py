@@ -202,3 +202,25 @@ async def test_stopping_in_the_middle_of_a_cut_leaves_nothing():
         await broker.cut(30.0)
     async with Broker(port=broker.port):
         pass
+
+
+async def test_the_nth_puback_carries_a_reason_is_late_or_ends_the_connection(broker):
+    broker.faults.puback_reasons = {1: 0x97}
+    broker.faults.delay_pubacks = {2: 0.05}
+    broker.faults.hang_up_at = {4}
+    async with raw(broker.port, Connect("c")) as peer:
+        peer.send(*numbered(1, 2, 3))
+        answers = [await peer.next() for _ in range(3)]
+        assert [(answer.packet_id, answer.reason) for answer in answers] == [(1, 0x97), (3, 0x10), (2, 0x10)]
+        peer.send(*numbered(4))
+        await until(lambda: broker.connections == 0)
+
+
+async def test_a_broker_that_forgets_says_success_and_delivers_nothing(broker):
+    broker.faults.forget = True
+    async with raw(broker.port, Connect("c")) as peer, raw(broker.port, Connect("d")) as other:
+        other.send(Subscribe(1, (Topic("t", 1),)))
+        await other.next()
+        peer.send(*numbered(1))
+        assert await peer.next() == Puback(1, 0)
+        assert await other.silent_for(PATIENCE_S)

@@ -1,0 +1,186 @@
+"""The data of each event, and the envelope around it: the models that `schema events` is made from.
+
+Owns: one class for each type of event, its version 1. Must not know: how an event comes about.
+A field may be added to a class; a change of meaning is a new version beside it (docs/central-integration.md).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from edge_agent.contract.base import Count, Moment, Numeral, Part, Word
+
+Clock = Literal["ntp", "rtc", "held", "none"]
+
+
+class Weight(Part):
+    """A settled weight with its evidence: the numeral as the scale sent it, the unit beside."""
+
+    value: Numeral
+    unit: Word
+    net: bool | None
+    device: Word
+    stable_by: Word | None = None
+    readings: Count | None = None
+    settle_ms: Count | None = None
+    raw: str | None = None
+    protocol: Word | None = None
+    spread: Numeral | None = None
+    tare: Numeral | None = None
+    zero_before: Numeral | None = None
+
+
+class Label(Part):
+    """A print attempt and the strength of its proof."""
+
+    job: Word
+    attempt: Count
+    proof: Word | None = None
+
+
+class AgentStarted(Part):
+    """The agent has started."""
+
+    version: Word
+
+
+class AgentStoppedUncleanly(Part):
+    """The last run ended by a kill, a crash or a power cut."""
+
+
+class DeviceChanged(Part):
+    """A device's condition."""
+
+    kind: Word
+    status: Word
+    reason: str
+
+
+class ScanRead(Part):
+    """A barcode that was read outside of a parcel, or is no parcel's."""
+
+    text: str
+    type: Word | None = None
+    valid: bool | None = None
+
+
+class ScanRefused(Part):
+    """A parcel's barcode that was not taken, and why."""
+
+    reason: Word
+
+
+class ParcelScanned(Part):
+    """A parcel is in hand."""
+
+    item_type: Word
+    job: Word
+
+
+class LabelPrinted(Part):
+    """A label is out, as far as `proof` says."""
+
+    job: Word
+    attempt: Count
+    proof: Word | None = None
+
+
+class LabelUnconfirmed(Part):
+    """Nobody knows whether a label came out."""
+
+    job: Word
+    attempt: Count
+    reason: str | None = None
+
+
+class ParcelAccepted(Part):
+    """The booth has taken a parcel."""
+
+    item_type: Word
+    weight: Weight | None
+    label: Label | None
+    flags: list[Word]
+
+
+class ParcelVoided(Part):
+    """A parcel in hand was given up; nothing was accepted."""
+
+    reason: Word
+    job: Word | None = None
+
+
+class CommandFinished(Part):
+    """How a command ended."""
+
+    type: Word
+    state: Literal["done", "failed", "rejected", "expired"]
+    answer: Any = None
+
+
+class FlowLost(Part):
+    """The state of a flow could not be read after a restart."""
+
+
+class LedgerSetAside(Part):
+    """A damaged ledger was replaced; a new epoch begins."""
+
+    file: str
+    salvaged: Count
+    previous_epoch: Word | None = None
+    previous_last: Count | None = None
+
+
+class EventWithheld(Part):
+    """In place of an event that cannot be sent."""
+
+    reason: Literal["too_large_for_broker", "refused_by_broker", "missing_at_booth"]
+    type: Word | None = None
+
+
+class TelemetryShed(Part):
+    """So much telemetry was given up since it was last told."""
+
+    count: Count
+    reasons: dict[str, Count]
+
+
+DATA: dict[str, type[Part]] = {
+    "agent.started": AgentStarted,
+    "agent.stopped-uncleanly": AgentStoppedUncleanly,
+    "command.finished": CommandFinished,
+    "device.changed": DeviceChanged,
+    "event.withheld": EventWithheld,
+    "flow.lost": FlowLost,
+    "label.printed": LabelPrinted,
+    "label.reprinted": LabelPrinted,
+    "label.unconfirmed": LabelUnconfirmed,
+    "ledger.set-aside": LedgerSetAside,
+    "parcel.accepted": ParcelAccepted,
+    "parcel.scanned": ParcelScanned,
+    "parcel.voided": ParcelVoided,
+    "scan.read": ScanRead,
+    "scan.refused": ScanRefused,
+    "telemetry.shed": TelemetryShed,
+    "weight.settled": Weight,
+}
+
+
+class Envelope(Part):
+    """CloudEvents 1.0 in JSON, with the extensions of this contract. `data` is as `type` says."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    source: Annotated[str, Field(pattern=r"^/booths/[A-Z0-9-]{4,24}$")]
+    type: Annotated[str, Field(pattern=r"^booth\.[a-z][a-z0-9]*\.[a-z][a-z0-9-]*\.v[0-9]+$")]
+    time: Moment
+    subject: Annotated[str, Field(max_length=512)]
+    epoch: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    seq: Annotated[int, Field(ge=1, le=(1 << 53) - 1)]
+    boot: Word
+    uptimems: Count
+    clock: Clock
+    replay: Word | None = None
+    datacontenttype: Literal["application/json"]
+    data: dict[str, Any]
