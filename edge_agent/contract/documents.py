@@ -43,6 +43,8 @@ CHANNELS = (
     Channel("metrics", "{root}/{booth}/up/metrics", True, "Metrics", expiry_s=3600),
     Channel("live", "{root}/{booth}/up/live", True, "Live", qos=0),
     Channel("renewal", "{root}/{booth}/up/csr", True, "CertificateRequest"),
+    Channel("config", "{root}/{booth}/up/cfg", True, "ReportedConfig", retain=True),
+    Channel("desiredConfig", "{root}/{booth}/dn/cfg", False, "DesiredConfig", retain=True),
     Channel("ack", "{root}/{booth}/dn/ack", False, "Ack", expiry_s=60),
     Channel("command", "{root}/{booth}/dn/cmd", False, "Command"),
     Channel("fleetCommand", "{root}/_all/dn/cmd", False, "Command"),
@@ -60,6 +62,8 @@ MESSAGES = (
     messages.Live,
     messages.Ack,
     messages.Command,
+    messages.DesiredConfig,
+    messages.ReportedConfig,
     messages.CertificateRequest,
     messages.CertificateAnswer,
 )

@@ -79,20 +79,51 @@ class ParcelScanned(Part):
     job: Word
 
 
-class LabelPrinted(Part):
-    """A label is out, as far as `proof` says."""
+class LabelEvent(Part):
+    """What all events of a print job tell; `requester` and `order` only where it was ordered."""
 
     job: Word
     attempt: Count
+    kind: Word | None = None
+    requester: Word | None = None
+    order: Word | None = None
+
+
+class LabelPrinted(LabelEvent):
+    """A label is out, as far as `proof` says."""
+
     proof: Word | None = None
 
 
-class LabelUnconfirmed(Part):
-    """Nobody knows whether a label came out."""
+class LabelEnded(LabelEvent):
+    """A label that is not, or not surely, out, and why."""
 
-    job: Word
-    attempt: Count
     reason: str | None = None
+
+
+class LabelMismatched(LabelEnded):
+    """Another label was scanned than the one asked for, or one that should not exist."""
+
+    scanned_job: Word | None = None
+    scanned_attempt: Count | None = None
+
+
+class PaperLow(Part):
+    """A printer's roll is nearly at its end; `left_mm` is None where its length is not set."""
+
+    paper: Word
+    left_mm: int | None
+
+
+class ConfigChanged(Part):
+    """What came of a change of the configuration."""
+
+    state: Literal["trial", "applied", "refused", "undone"]
+    origin: Word
+    version: int | None
+    hash: Annotated[str, Field(max_length=128)]
+    reason: str
+    problems: list[dict[str, Any]]
 
 
 class ParcelAccepted(Part):
@@ -150,16 +181,26 @@ DATA: dict[str, type[Part]] = {
     "agent.started": AgentStarted,
     "agent.stopped-uncleanly": AgentStoppedUncleanly,
     "command.finished": CommandFinished,
+    "config.applied": ConfigChanged,
+    "config.refused": ConfigChanged,
+    "config.tried": ConfigChanged,
+    "config.undone": ConfigChanged,
     "device.changed": DeviceChanged,
     "event.withheld": EventWithheld,
     "flow.lost": FlowLost,
+    "label.cancelled": LabelEnded,
+    "label.confirmed": LabelPrinted,
+    "label.expired": LabelEnded,
+    "label.failed": LabelEnded,
+    "label.mismatched": LabelMismatched,
     "label.printed": LabelPrinted,
     "label.reprinted": LabelPrinted,
-    "label.unconfirmed": LabelUnconfirmed,
+    "label.unconfirmed": LabelEnded,
     "ledger.set-aside": LedgerSetAside,
     "parcel.accepted": ParcelAccepted,
     "parcel.scanned": ParcelScanned,
     "parcel.voided": ParcelVoided,
+    "printer.paper-low": PaperLow,
     "scan.read": ScanRead,
     "scan.refused": ScanRefused,
     "telemetry.shed": TelemetryShed,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from edge_agent.contract.base import Count, Moment, Part, Word
-from edge_agent.contract.events import Clock
+from edge_agent.contract.events import Clock, ConfigChanged
 
 
 class Backlog(Part):
@@ -88,6 +88,12 @@ class Response(Part):
     state: Literal["accepted", "running", "done", "failed", "rejected", "expired"]
     reason: Word | None = None
     answer: Any = None
+    code: Word | None = None
+    error: str | None = None
+    step: Word | None = None
+    percent: Count | None = None
+    after_ms: Count | None = None
+    unchecked: Word | None = None
 
 
 class Rejection(Part):
@@ -120,6 +126,27 @@ class Command(Part):
     spread: Count | None = None
     keyid: Word = ""
     signature: str = ""
+
+
+class DesiredConfig(Part):
+    """The configuration that the centre wants: TOML that lies over the booth's own."""
+
+    version: Annotated[int, Field(ge=1, le=(1 << 53) - 1)]
+    config: str
+    to: Word | None = None
+    keyid: Word = ""
+    signature: str = ""
+
+
+class ReportedConfig(Part):
+    """The configuration in force, and what came of the last change."""
+
+    generation: Count
+    version: int | None
+    hash: Annotated[str, Field(max_length=128)]
+    file: Annotated[str, Field(max_length=128)]
+    trial: bool
+    last: ConfigChanged | None = None
 
 
 class CertificateRequest(Part):
