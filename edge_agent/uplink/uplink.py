@@ -61,8 +61,7 @@ class Uplink:
     ) -> None:
         self._topics = topics
         self._clock = clock
-        self._presence = presence
-        self._window = window
+        self._presence, self._window = presence, window
         self.health = Health()
         self.on_certificate: Callable[[bytes], None] = lambda _: None
         self._session = Session(broker, self, clock)
