@@ -207,6 +207,8 @@ async def _start_events(ledger: Ledger, clock: Clock) -> list[EventDraft]:
     events = []
     if ledger.set_aside is not None:
         data: dict[str, JsonValue] = {"file": ledger.set_aside.name, "salvaged": ledger.salvaged}
+        if ledger.before is not None:
+            data |= {"previous_epoch": ledger.before[0], "previous_last": ledger.before[1]}
         events.append(EventDraft("ledger.set-aside", "ledger", at, data))
     if await ledger.slot(RUNNING_SLOT):
         events.append(EventDraft("agent.stopped-uncleanly", "agent", at, {}))

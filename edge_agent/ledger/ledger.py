@@ -66,6 +66,7 @@ class Ledger:
         self._limits = limits
         self.epoch = opened.epoch
         self.set_aside = opened.set_aside
+        self.before = opened.before
         self.salvaged = 0
         self.boot = boot
         self.acked = marks.acked

@@ -31,12 +31,16 @@ EVENT_COLUMNS = "seq, id, boot, utc_ms, uptime_ms, clock, type, subject, data"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open ledger; `set_aside` names the damaged file that it replaces, `salvaged` its readable rows."""
+    """An open ledger; `set_aside` names the damaged file that it replaces, `salvaged` its readable rows.
+
+    `before` is the epoch of that file and the newest number found in it, where they could be read.
+    """
 
     connection: sqlite3.Connection
     epoch: str
     set_aside: Path | None = None
     salvaged: tuple[tuple[object, ...], ...] = ()
+    before: tuple[str, int] | None = None
 
 
 def open_ledger(path: Path, synchronous: str = "FULL", *, quota_mib: int = 512) -> Opened:
@@ -107,7 +111,7 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 def _begin_anew(path: Path, synchronous: str, quota_mib: int) -> Opened:
     aside = _free_name(path)
-    rows = _salvage(path)
+    rows, before = _salvage(path), _before(path)
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
         if source.exists():
@@ -117,7 +121,7 @@ def _begin_anew(path: Path, synchronous: str, quota_mib: int) -> Opened:
         connection = _connect(path, synchronous, quota_mib)
     except (sqlite3.Error, OSError) as error:
         raise _unusable(path, error) from error
-    return Opened(connection, _epoch(connection), set_aside=aside, salvaged=rows)
+    return Opened(connection, _epoch(connection), set_aside=aside, salvaged=rows, before=before)
 
 
 def _free_name(path: Path) -> Path:
@@ -149,6 +153,18 @@ def _salvage(path: Path) -> tuple[tuple[object, ...], ...]:
             for order in ("ASC", "DESC"):
                 _read_until_damage(connection, acked, order, rows)
     return tuple(rows[seq] for seq in sorted(rows))
+
+
+def _before(path: Path) -> tuple[str, int] | None:
+    """The damaged file's epoch and its newest number: so the centre can close that stream."""
+    with (
+        contextlib.suppress(sqlite3.Error, OSError, ValueError),
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection,
+    ):
+        epoch = connection.execute("SELECT value FROM meta WHERE key='epoch'").fetchone()
+        (last,) = connection.execute("SELECT max(seq) FROM events").fetchone()
+        return (str(epoch[0]), int(last or 0)) if epoch else None
+    return None
 
 
 def _read_until_damage(

@@ -14,7 +14,7 @@ CENTRAL_ACK_TIMEOUT_S = 30.0  # contract: no acknowledgement within 30 s of PUBA
 TIMEOUT_CAP_S = 480.0  # a centre that is back is found within eight minutes even if it does not say so
 NOBODY_FIRST_S = 5.0  # a consumer may be starting just now
 NOBODY_CAP_S = 60.0
-WINDOWS_AHEAD = 2  # one on the wire, one while the centre commits: so much may come twice after a cut
+WINDOWS_AHEAD = 4  # one on the wire, three while a loaded centre commits: so much may come twice after a cut
 BATCH_EVENTS = 32  # contract: a message holds 1 to 32 events
 CAREFUL = 2  # silent for so many rounds, it is tried with one event
 

@@ -95,7 +95,7 @@ async def broker_killed(site: Site) -> None:
             await one.commit(20)
             await asyncio.to_thread(site.start)
         await holds(centre, one, 360)
-        assert (await centre.report("B1")).duplicates <= 3 * 2 * WINDOW * 32
+        assert (await centre.report("B1")).duplicates <= 3 * 4 * WINDOW * 32
 
 
 async def agent_killed(site: Site) -> None:
@@ -345,6 +345,25 @@ async def poison(site: Site) -> None:
         assert one.uplink.health.rejected == 1
 
 
+async def ledger_damaged(site: Site) -> None:
+    """The numbers begin anew under a new epoch; what was stored under the old one stays."""
+    async with site.centre() as centre:
+        async with site.booth() as one:
+            await one.commit(20)
+            await holds(centre, one, 20)
+            old = one.ledger.epoch
+        body = bytearray((site.folder / "ledger.db").read_bytes())
+        body[:16] = b"\xaa" * 16
+        (site.folder / "ledger.db").write_bytes(body)
+        async with site.booth() as one:
+            assert one.ledger.epoch != old
+            await one.commit(7)
+            await until(lambda: one.uplink.acked == 7)
+            report = await centre.report("B1")
+        assert {(stream.epoch == old, stream.upto) for stream in report.streams} == {(True, 20), (False, 7)}
+        assert (report.events, report.gaps, report.conflicts) == (27, (), 0)
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of the table. `where` names the test of a row that needs more than an uplink."""
@@ -473,6 +492,13 @@ ROWS = (
         "no JSON, deep, huge, wrong types",
         "ignored or refused; nothing breaks",
         where="tests.uplink.test_uplink:test_no_message_from_above_breaks_the_uplink",
+    ),
+    Row(
+        "ledger damaged",
+        "its file is no database any more",
+        "set aside; a new epoch, streams kept apart",
+        ledger_damaged,
+        ALL,
     ),
 )
 CASES = [(row, broker) for row in ROWS if row.deed for broker in row.brokers]
