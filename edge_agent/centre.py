@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent.commands import replay
 from edge_agent.commands.operations import Operation
-from edge_agent.enrolment.renewal import Renewal
-from edge_agent.enrolment.tending import Tending
 from edge_agent.events.model import StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.metrics import Metrics, Shed
@@ -26,6 +25,9 @@ from edge_agent.uplink.credentials import Credentials
 from edge_agent.uplink.messages import compact
 from edge_agent.uplink.topics import Topics
 from edge_agent.uplink.uplink import Presence, Uplink
+
+if TYPE_CHECKING:
+    from edge_agent.enrolment.tending import Tending
 
 Stored = Callable[[Sequence[StoredEvent]], None]
 
@@ -96,6 +98,9 @@ class Centre:
         )
 
     def _tending(self, uplink: Uplink, credentials: Credentials) -> Tending:
+        from edge_agent.enrolment.renewal import Renewal
+        from edge_agent.enrolment.tending import Tending
+
         tls, renewal = self._settings.uplink.tls, None
         if tls is not None and tls.cert is not None and tls.key is not None:
             paths = (tls.ca, tls.cert, tls.key)
