@@ -18,7 +18,7 @@ LEAST_WINDOW = 1
 PENALTY_LIMIT = 64  # our largest window is 100: beyond this it is one anyway
 ENVELOPE_BYTES = 24  # of a PUBLISH beside topic and payload
 
-Answered = Callable[[int], None]
+Answered = Callable[[int], object]
 
 
 class Wire(Protocol):

@@ -49,9 +49,15 @@ class Notices:
         self._answers: deque[Notice] = deque(maxlen=ANSWERS)
         self._telemetry: deque[Notice] = deque()
         self._telemetry_kept = telemetry_kept
+        self._unanswered: list[Notice] = []
         self._not_before_s: dict[str, float] = {}
-        self.forbidden = False
+        self._forbidden: set[str] = set()
         self.too_large: set[str] = set()
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether the broker does not let us publish on one of these topics."""
+        return bool(self._forbidden)
 
     def newest(self, notice: Notice) -> None:
         """Only the last one of a topic counts."""
@@ -74,19 +80,23 @@ class Notices:
     def connected(self) -> None:
         """A new connection: whatever was refused may be tried again."""
         self._not_before_s.clear()
-        self.forbidden = False
+        self._forbidden.clear()
 
     def disconnected(self) -> None:
-        """Answers were for whoever asked then; the states are told anew."""
+        """The states are told anew; answers that the broker has not taken go again."""
         self._newest.clear()
+        self._answers = deque([*self._unanswered, *self._answers], maxlen=ANSWERS)
+        self._unanswered.clear()
 
     def pump(self) -> None:
         """Send what the window allows."""
         for topic in list(self._newest):
             if self._flow.room > 0 and self._may(topic):
-                self._send(self._newest.pop(topic), again=True)
+                self._send(self._newest.pop(topic), self._state_answered)
         while self._answers and self._flow.room > 0 and self._may(self._answers[0].topic):
-            self._send(self._answers.popleft(), again=False)
+            notice = self._answers.popleft()
+            self._unanswered.append(notice)
+            self._send(notice, self._answer_answered)
         self._pump_telemetry()
 
     def _pump_telemetry(self) -> None:
@@ -98,7 +108,7 @@ class Notices:
             self._shed(len(self._telemetry), "budget")
             self._telemetry.clear()
         while self._telemetry and self._flow.room > 0 and self._may(self._telemetry[0].topic):
-            self._send(self._telemetry.popleft(), again=False)
+            self._send(self._telemetry.popleft(), self._note)
 
     @staticmethod
     def _is_old(notice: Notice, now_s: float) -> bool:
@@ -107,23 +117,35 @@ class Notices:
     def _may(self, topic: str) -> bool:
         return self._clock.monotonic_s() >= self._not_before_s.get(topic, 0.0)
 
-    def _send(self, notice: Notice, *, again: bool) -> None:
-        def answered(reason: int) -> None:
-            self._answered(notice, reason, again=again)
-
+    def _send(self, notice: Notice, answered: Callable[[Notice, int], object]) -> None:
         try:
             self._flow.send(
-                notice.topic, notice.payload, answered, retain=notice.retain, expiry_s=notice.expiry_s
+                notice.topic,
+                notice.payload,
+                lambda reason: answered(notice, reason),
+                retain=notice.retain,
+                expiry_s=notice.expiry_s,
             )
         except LinkError as error:
             if error.code == "uplink.too_large":
                 self.too_large.add(notice.topic)
+                self._unanswered = [one for one in self._unanswered if one is not notice]
 
-    def _answered(self, notice: Notice, reason: int, *, again: bool) -> None:
-        self.forbidden = reason == NOT_AUTHORISED
-        if reason < FAILED:
-            return
-        pause_s = FORBIDDEN_AGAIN_S if self.forbidden else AGAIN_S
-        self._not_before_s[notice.topic] = self._clock.monotonic_s() + pause_s
-        if again:
+    def _state_answered(self, notice: Notice, reason: int) -> None:
+        if self._note(notice, reason):
             self._newest.setdefault(notice.topic, notice)
+
+    def _answer_answered(self, notice: Notice, reason: int) -> None:
+        self._unanswered = [one for one in self._unanswered if one is not notice]
+        if self._note(notice, reason) and len(self._answers) < ANSWERS:
+            self._answers.appendleft(notice)
+
+    def _note(self, notice: Notice, reason: int) -> bool:
+        """Whether the broker has refused it; then its topic rests for a while."""
+        forbidden = reason == NOT_AUTHORISED
+        (self._forbidden.add if forbidden else self._forbidden.discard)(notice.topic)
+        if reason < FAILED:
+            return False
+        pause_s = FORBIDDEN_AGAIN_S if forbidden else AGAIN_S
+        self._not_before_s[notice.topic] = self._clock.monotonic_s() + pause_s
+        return True

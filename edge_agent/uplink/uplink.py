@@ -258,6 +258,8 @@ class Uplink:
     def _refresh(self) -> None:
         """Have the state told if it has changed."""
         self.health.forbidden_notices = self._notices.forbidden
+        if self._notices.too_large:
+            self.health.trouble.add("notice_too_large")
         self.health.duplicate = self._session.duplicate
         self.health.budget_spent = not self.flow.budget.records
         self._standing.look()

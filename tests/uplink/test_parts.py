@@ -221,6 +221,27 @@ async def test_a_refused_state_is_told_again_later(told: Told, reason: int, paus
     assert told.sent == [b"s", b"s"]
 
 
+def test_one_forbidden_topic_stays_an_alarm_while_others_work(told: Told) -> None:
+    told.notices.newest(Notice("state", b"s"))
+    told.notices.newest(Notice("devices", b"d"))
+    told.flow.puback(1, 0x87)
+    told.flow.puback(2, 0)
+    assert told.notices.forbidden
+
+
+async def test_an_answer_the_broker_did_not_take_goes_again(told: Told) -> None:
+    for number in range(3):
+        told.notices.answer(Notice("rsp", b"%d" % number))
+    told.flow.puback(1, 0)
+    told.flow.puback(2, 0x97)
+    told.flow.closed()
+    told.notices.disconnected()
+    told.flow.opened(8)
+    told.notices.connected()
+    told.notices.pump()
+    assert told.sent == [b"0", b"1", b"1", b"2"]
+
+
 async def test_telemetry_is_given_up_by_age_number_and_budget_and_counted(told: Told) -> None:
     told.flow.closed()
     for number in range(5):
