@@ -50,6 +50,28 @@ class AgentStoppedUncleanly(Part):
     """The last run ended by a kill, a crash or a power cut."""
 
 
+class CommandScanned(Part):
+    """A printed command code was scanned: obeyed, or why not. Its text is never passed on."""
+
+    outcome: Word
+    command: Word | None = None
+    code: str | None = None
+
+
+class DeviceUnknown(Part):
+    """Something that could type was plugged in and is not in the settings; it is never opened."""
+
+    usb_id: Word
+    port: str
+    name: str
+
+
+class ScanFlooded(Part):
+    """A scanner sent more barcodes in a minute than these; the rest of the minute is dropped."""
+
+    most: Count
+
+
 class DeviceChanged(Part):
     """A device's condition."""
 
@@ -181,11 +203,13 @@ DATA: dict[str, type[Part]] = {
     "agent.started": AgentStarted,
     "agent.stopped-uncleanly": AgentStoppedUncleanly,
     "command.finished": CommandFinished,
+    "command.scanned": CommandScanned,
     "config.applied": ConfigChanged,
     "config.refused": ConfigChanged,
     "config.tried": ConfigChanged,
     "config.undone": ConfigChanged,
     "device.changed": DeviceChanged,
+    "device.unknown": DeviceUnknown,
     "event.withheld": EventWithheld,
     "flow.lost": FlowLost,
     "label.cancelled": LabelEnded,
@@ -201,6 +225,7 @@ DATA: dict[str, type[Part]] = {
     "parcel.scanned": ParcelScanned,
     "parcel.voided": ParcelVoided,
     "printer.paper-low": PaperLow,
+    "scan.flooded": ScanFlooded,
     "scan.read": ScanRead,
     "scan.refused": ScanRefused,
     "telemetry.shed": TelemetryShed,
