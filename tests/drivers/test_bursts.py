@@ -51,6 +51,12 @@ class Slow(SinkLog):
         await super().scans(scans)
 
 
+async def hear(port: Endpoint) -> None:
+    """Take what the host answers, as a scanner does: a line that nobody reads fills up."""
+    while True:
+        await port.read()
+
+
 async def one(
     spec: DriverSpec, port: Endpoint, who: str, wanted: Sequence[str], choose: random.Random
 ) -> None:
@@ -60,10 +66,11 @@ async def one(
     device = getattr(importlib.import_module(module), name)(options)
     sink = Slow(choose)
     await port.start()
+    heard = asyncio.ensure_future(hear(port))
     link = await open_link(port.url, spec.serial, device=who)
     assert spec.build is not None
     try:
-        async with driven(spec.build(Context(who, link, SystemClock(), sink, options))):
+        async with driven(spec.build(Context(who, link, SystemClock(), sink, options))) as driving:
             while not port.connected:  # noqa: ASYNC110 - what is sent to nobody is lost, as on a real line
                 await asyncio.sleep(0.001)
             left = list(wanted)
@@ -74,9 +81,12 @@ async def one(
                 del left[:many]
                 if choose.random() < 0.2:
                     await asyncio.sleep(0.001)
-            while len(sink.scanned) < len(wanted):  # noqa: ASYNC110 - the real clock is part of this test
+            while len(sink.scanned) < len(wanted):
+                assert not driving.done(), driving
                 await asyncio.sleep(0.005)
     finally:
+        heard.cancel()
+        await asyncio.gather(heard, return_exceptions=True)
         await link.close()
         await port.close()
     assert [scan.text for scan in sink.scanned] == list(wanted)
