@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker("vm")
         item.add_marker(pytest.mark.timeout(TEST_S, func_only=True))
     if "vm" in config.option.markexpr or any("tests/vm" in argument for argument in config.args):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside, no guest stays behind
         return
     items[:] = [item for item in items if item not in ours]
     config.hook.pytest_deselected(items=ours)
