@@ -29,10 +29,11 @@ from edge_agent.counter.inputs import (
 )
 from edge_agent.counter.parcel import Parcel, Phase, State
 from edge_agent.counter.settling import kilograms
+from edge_agent.counter.zero import disproves_zero, zero_lost
 from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.prints import PrintState, PrintStep
 from edge_agent.printing.job import LABEL_FAULT, PROOF_RANK
-from edge_agent.sdk.values import PrintResult, Proof, Reading, Stamp, Status
+from edge_agent.sdk.values import PrintResult, Proof, Stamp, Status
 
 RETRY_HELD_MS = 10_000  # a printer that cannot tell its state is tried again this often while a label is held
 
@@ -60,10 +61,8 @@ class Acceptance:
         match given:
             case Scanned():
                 return self._scanned(state, given)
-            case Weighed():
-                return self._weighed(state, given)
-            case Indicated():
-                return self._indicated(state, given.reading)
+            case Weighed() | Indicated():
+                return self._scale(state, given)
             case PrintEnded():
                 return self._print_ended(state, given)
             case PrinterReady():
@@ -99,6 +98,11 @@ class Acceptance:
         )
         return Outcome(begun, events=[event], cues=[Cue(prompt_of(begun))])
 
+    def _scale(self, state: State, given: Weighed | Indicated) -> Outcome:
+        if state.pan_clear and disproves_zero(given):
+            return zero_lost(state)
+        return self._weighed(state, given) if isinstance(given, Weighed) else self._indicated(state, given)
+
     def _weighed(self, state: State, given: Weighed) -> Outcome:
         settled = given.settled
         if settled.empty:
@@ -124,7 +128,8 @@ class Acceptance:
             replace(state, pan_clear=False, zero=""), replace(parcel, weight=weight), settled.last, [event]
         )
 
-    def _indicated(self, state: State, reading: Reading) -> Outcome:
+    def _indicated(self, state: State, given: Indicated) -> Outcome:
+        reading = given.reading
         if state.phase is not Phase.WEIGHING or reading.status not in LIVE_PROMPTS or not state.pan_clear:
             return Outcome(state)
         if state.reason == reading.status:

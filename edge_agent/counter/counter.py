@@ -32,6 +32,7 @@ from edge_agent.counter.reading import Reading
 from edge_agent.counter.scanned import Flood, Repeats, storable
 from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.counter.settling import Settled, Settler
+from edge_agent.counter.zero import is_below_zero, is_underload
 from edge_agent.crash import reach
 from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry
@@ -204,12 +205,13 @@ class Counter:
         if self._left_over is not None:
             return False
         if settled is None:
-            return self.state.phase is Phase.WEIGHING and weight.reading.stable is not True
+            waits = self.state.phase is Phase.WEIGHING and weight.reading.stable is not True
+            return waits or (self.state.pan_clear and is_underload(weight.reading))
         if settled.first is self._weighed:
             return False
         if settled.empty:
             return not self.state.pan_clear
-        return self.state.phase is Phase.WEIGHING
+        return self.state.phase is Phase.WEIGHING or (self.state.pan_clear and is_below_zero(settled))
 
     async def _give(self, given: Input) -> bool:
         """One step of the flow; False when it could not be saved. That is said once, until it is over."""

@@ -159,7 +159,7 @@ def test_without_a_scale_the_parcel_is_refused_or_flagged_as_configured() -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "prompt"), [("0.0005", "too_light"), ("50.1", "too_heavy"), ("-1.0", "too_light")]
+    ("text", "prompt"), [("0.0005", "too_light"), ("50.1", "too_heavy"), ("-1.0", "below_zero")]
 )
 def test_a_weight_outside_the_plausible_range_is_not_taken(text: str, prompt: str) -> None:
     state, outcomes = play(EMPTY, scan(), rest(1200, 1400, text))
