@@ -6,6 +6,7 @@ Owns: which part is told of what. Must not know: the order of start and stop (ap
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from edge_agent.barcodes.courier import SHIPPED
 from edge_agent.barcodes.parse import parse
 from edge_agent.booth import Booth
 from edge_agent.centre import Centre
-from edge_agent.commands.agent_ops import Controls, agent_operations
+from edge_agent.commands.agent_ops import Controls, agent_operations, number_operations
 from edge_agent.commands.barcode_key import command_key
 from edge_agent.commands.diagnostics import box_checks
 from edge_agent.commands.joining import make_router
@@ -25,11 +26,13 @@ from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.command_codes import CommandCodes
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.feedback import Cue
+from edge_agent.counter.numbering import Numbers
 from edge_agent.counter.seams import Ports
 from edge_agent.counter.settling import Settler, SettleRules
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.labels.printery import Printery
 from edge_agent.ledger.ledger import Entry, Ledger
+from edge_agent.ledger.number_mark import NumberMark
 from edge_agent.live import Thinned, as_shown
 from edge_agent.local.server import LocalServer, Request
 from edge_agent.opening import opener
@@ -39,7 +42,7 @@ from edge_agent.printing.queue import PrintQueue
 from edge_agent.printing.records import Ports as PrintPorts
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.errors import EdgeError
+from edge_agent.sdk.errors import DeviceError, EdgeError
 from edge_agent.sdk.values import Weight
 from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
@@ -47,6 +50,8 @@ from edge_agent.strangers import Stranger, Strangers
 from edge_agent.supervisor import Configured, DeviceView, Pause
 
 log = logging.getLogger(__name__)
+
+NUMBER_MARK = "numbers.json"  # beside the ledger, not in it
 
 
 class Parts:
@@ -83,6 +88,7 @@ class Parts:
             counter=self.counter,
             clock=clock,
             language=self._language,
+            numbers_left=lambda: self.numbers.left,
         )
         self.snapshot.strangers = self.strangers
         orders = operations(self.booth, self.counter)
@@ -91,7 +97,7 @@ class Parts:
         self.server = self._make_server({**orders, **local_operations(prints)})
         self.centre = Centre(settings, ledger, clock, self.snapshot, self.stored)
         self.uplink = self.centre.uplink
-        orders |= {**central_operations(prints), **self.centre.orders()}
+        orders |= {**central_operations(prints), **self.centre.orders(), **number_operations(self.numbers)}
         checks = {**box_checks(ledger, Path(settings.state.directory)), **self.snapshot.checks()}
         self.router = self._make_router({**orders, **agent_operations(controls, checks)}, floor_ms)
         self._live = Thinned(settings.uplink.live_per_s, self.uplink.live if self.uplink else _nowhere)
@@ -99,6 +105,8 @@ class Parts:
 
     async def resume(self) -> None:
         """Take up, or void, what the last stop left at the counter and at the printers."""
+        with contextlib.suppress(DeviceError):  # told by whatever else needs the disk; nothing is given out
+            await self.numbers.start()
         await self.counter.resume()
         await self.prints.resume()
 
@@ -108,8 +116,21 @@ class Parts:
             tasks.create_task(self.counter.run(), name="counter")
             tasks.create_task(self.prints.run(), name="printing")
 
+    def _make_numbers(self) -> Numbers:
+        numbers = self._settings.numbers
+        mark = NumberMark(Path(self._settings.state.directory) / NUMBER_MARK)
+        return Numbers(
+            self._ledger,
+            mark,
+            self._clock,
+            booth=self._settings.booth.id,
+            low_water=numbers.low_water,
+            stored=self.stored,
+            code=numbers.new_parcel_code,
+        )
+
     def _make_counter(self) -> Counter:
-        counter = self._settings.counter
+        counter, self.numbers = self._settings.counter, self._make_numbers()
         flow = Acceptance(policy(self._settings)) if counter.flow == "acceptance" else None
         couriers = (*(courier.made for courier in self._settings.courier), *SHIPPED)
         ports = Ports(
@@ -122,6 +143,7 @@ class Parts:
             order=self._pages.order,
             tell=self._tell,
             stored=self.stored,
+            numbers=self.numbers,
         )
         return Counter(
             ports,

@@ -23,6 +23,7 @@ POINTS = (
     "event.published",
     "event.acknowledged",
 )
+NUMBER_POINTS = ("number.held", "number.taken")  # passed only by a parcel that is given a leased number
 CONFIG_POINTS = (  # passed only when the configuration changes
     "config.written",
     "config.switched",

@@ -35,7 +35,9 @@ class Snapshot:
         counter: Counter,
         clock: Clock,
         language: str,
+        numbers_left: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._numbers_left = numbers_left
         self._booth_id = booth_id
         self._ledger = ledger
         self._booth = booth
@@ -71,6 +73,7 @@ class Snapshot:
                 "free_mib": self._ledger.free_mib,
                 "reserve_spent": self._ledger.reserve_spent,
             },
+            "numbers": {"left": self._numbers_left()},
             "counter": {
                 "accepted": counts.accepted,
                 "labels": counts.labels,

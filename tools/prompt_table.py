@@ -40,6 +40,7 @@ MEANING = {
     "scale_set": "The scale did what a command code asked: zero or tare.",
     "scale_refused": "The scale did not do what a command code asked: it moved, or is not there.",
     "voided": "The parcel in hand was given up; nothing was accepted. Scan it again.",
+    "no_numbers": "The numbers that the centre leased to this booth are used up. It needs more.",
     "not_saved": "The disk did not take it. Nothing was accepted. Call the technician.",
 }
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.commands.diagnostics import Check, diagnose
-from edge_agent.commands.operations import AfterRestart, AnyOperation, Progress, Stepwise
+from edge_agent.commands.operations import AfterRestart, AnyOperation, Operation, Progress, Stepwise
+from edge_agent.counter.numbering import Numbers
 from edge_agent.events.model import JsonValue
 from edge_agent.ledger.commands import RESTARTING
 from edge_agent.sdk.errors import CommandError, ConfigError
@@ -24,6 +25,11 @@ class Controls:
 
     set_level: Callable[[str, int], None]
     restart: Callable[[], None]
+
+
+def number_operations(numbers: Numbers) -> dict[str, Operation]:
+    """Leases of item numbers, by their types."""
+    return {"number.lease": numbers.lease, "number.return": numbers.give_back}
 
 
 def agent_operations(controls: Controls, checks: Mapping[str, Check]) -> dict[str, AnyOperation]:

@@ -70,11 +70,16 @@ def operations(booth: Booth, counter: Counter) -> dict[str, Operation]:
             "uptimems": weight.at.uptime_ms,
         }
 
+    async def number(_args: Mapping[str, Any]) -> JsonValue:
+        state = await counter.new_parcel()
+        return {"phase": state.phase.value, "item": state.parcel.item if state.parcel else None}
+
     return {
         "scale.zero": zero,
         "scale.tare": tare,
         "scale.read": read,
         "parcel.void": _order(counter, Order.VOID),
+        "parcel.number": number,
     }
 
 

@@ -26,6 +26,7 @@ from edge_agent.counter.inputs import (
     Ticked,
     Weighed,
 )
+from edge_agent.counter.numbered import begin_numbered, commit_step
 from edge_agent.counter.parcel import Parcel, Phase, State, state_from_json
 from edge_agent.counter.printing import other_label, print_label, was_sending
 from edge_agent.counter.reading import Reading
@@ -195,8 +196,19 @@ class Counter:
                 tentative = Tentative(self.state)
                 tentative.take(self._flow.step(self.state, Ordered(self._ports.clock.stamp(), order)))
             if tentative.state == before.state:
-                message = f"{order} means nothing now: the counter is {self.state.phase}"
-                raise CommandError("flow.nothing_to_do", message)
+                raise CommandError("flow.nothing_to_do", f"{order} means nothing to {self.state.phase}")
+            await self._commit(tentative)
+            return self.state
+
+    async def new_parcel(self) -> State:
+        """Begin a parcel that has no number yet. Raises CommandError where none can be begun."""
+        return await whole(self._take_new_parcel())
+
+    async def _take_new_parcel(self) -> State:
+        async with self._step:
+            tentative, flow = Tentative(self.state), None if self._left_over else self._flow
+            if refused := await begin_numbered(self._ports, flow, tentative):
+                raise CommandError(f"flow.{refused}", f"no parcel can be begun: {refused}")
             await self._commit(tentative)
             return self.state
 
@@ -241,7 +253,7 @@ class Counter:
         slot = tentative.state.to_json()
         slots = {**tentative.slots, **({SLOT: slot} if slot != self.state.to_json() else {})}
         if tentative.events or tentative.prints or slots:
-            self._ports.stored(await self._ports.ledger.commit(tentative.entry(self._ports, slots)))
+            self._ports.stored(await commit_step(self._ports, tentative, slots))
         self._become(tentative)
 
     def _become(self, tentative: Tentative) -> None:

@@ -69,5 +69,6 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     "scale_set": ("দাঁড়িপাল্লা ঠিক হয়েছে", "The scale is set"),
     "scale_refused": ("দাঁড়িপাল্লা রাজি হয়নি, আবার করুন", "Scale refused, try again"),
     "voided": ("বাতিল হয়েছে, আবার স্ক্যান করুন", "Cancelled, scan again"),
+    "no_numbers": ("নম্বর শেষ, টেকনিশিয়ান ডাকুন", "No numbers left, call technician"),
     "not_saved": ("সংরক্ষণ হয়নি, টেকনিশিয়ান ডাকুন", "Not saved, call technician"),
 }

@@ -12,6 +12,7 @@ from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.command_codes import CommandCodes
 from edge_agent.counter.feedback import Cue, Prompt, Sound
 from edge_agent.counter.inputs import LabelScanned, Scanned
+from edge_agent.counter.numbered import begin_numbered
 from edge_agent.counter.scanned import scan_event
 from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.printing.mark import read_mark
@@ -50,6 +51,9 @@ class Reading:
             tentative.mark(self._flow, LabelScanned(scan.at, *mark))
         elif self._flow is None:
             return
+        elif self._ports.numbers is not None and self._ports.numbers.asks(scan.text):
+            if prompt := await begin_numbered(self._ports, self._flow, tentative):
+                self._refuse(tentative, prompt)
         elif not meaning.valid or len(meaning.value) > ITEM_LIMIT:
             self._refuse(tentative, "refused_code")
         elif meaning.type not in self._accepts:

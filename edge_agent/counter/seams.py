@@ -13,6 +13,7 @@ from edge_agent.barcodes.meaning import Meaning
 from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.feedback import Cue
 from edge_agent.counter.inputs import LabelScanned, Outcome
+from edge_agent.counter.numbering import Given, Numbers
 from edge_agent.counter.parcel import Parcel, Phase, State
 from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger.ledger import Entry, Ledger
@@ -53,6 +54,7 @@ class Ports:
     order: Callable[[Parcel, Stamp], PrintOrder]
     tell: Callable[[Cue], None]
     stored: Callable[[Sequence[StoredEvent]], None]
+    numbers: Numbers | None = None
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Tentative:
     goal: str = ""  # of the scale, once this is on disk
     label: bool = False
     began: bool = False
+    given: Given | None = None  # the leased number that this step takes
     marks: list[LabelScanned] = field(default_factory=list)  # of labels that are not the one in hand
 
     def mark(self, flow: Acceptance | None, scanned: LabelScanned) -> None:
@@ -99,7 +102,8 @@ class Tentative:
         parcel = self.state.parcel
         orders = [ports.order(parcel, ports.clock.stamp())] if begins and parcel is not None else []
         voids = [str(event.data["job"]) for event in self.events if event.type == "parcel.voided"]
-        return Entry(self.events, slots, self.prints, orders=orders, voids=voids)
+        numbers = [self.given.step] if self.given else []
+        return Entry(self.events, slots, self.prints, orders=orders, voids=voids, numbers=numbers)
 
     def accepts(self, item: str) -> bool:
         """Whether this very step accepts the item already."""

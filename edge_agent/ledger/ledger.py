@@ -16,8 +16,9 @@ from pathlib import Path
 
 from edge_agent.events.classes import TELEMETRY
 from edge_agent.events.model import EventDraft, StoredEvent
-from edge_agent.ledger import commands, outbox, print_jobs, prints
+from edge_agent.ledger import commands, numbers, outbox, print_jobs, prints
 from edge_agent.ledger.commands import Taken
+from edge_agent.ledger.numbers import Block, NumberStep
 from edge_agent.ledger.outbox import UNACKED_LIMIT, Marks, Rejection
 from edge_agent.ledger.print_jobs import Paper, PrintLedger, PrintOrder
 from edge_agent.ledger.prints import PrintStep
@@ -56,6 +57,7 @@ class Entry:
     orders: Sequence[PrintOrder] = ()
     voids: Sequence[str] = ()
     paper: Sequence[Paper] = ()
+    numbers: Sequence[NumberStep] = ()
 
 
 class Ledger:
@@ -145,6 +147,8 @@ class Ledger:
             for name, body in entry.slots.items():
                 _put_slot(connection, name, body)
             _print(connection, entry)
+            for step in entry.numbers:
+                numbers.record(connection, step)
             if entry.finished:
                 commands.finish(connection, entry.finished.id, entry.finished.state, entry.finished.answer)
             return stored
@@ -212,6 +216,10 @@ class Ledger:
         `count` is the stream of its issuer and its counter there.
         """
         return await self._worker.write(lambda c: commands.take(c, command, kind, utc_ms, count))
+
+    async def blocks(self) -> list[Block]:
+        """The blocks of numbers that were ever leased, as far as they are remembered."""
+        return await self._worker.read(numbers.blocks)
 
     async def unfinished_commands(self) -> list[Taken]:
         """Commands that a stop of the agent left without an end."""

@@ -1,4 +1,4 @@
-"""What booth.toml says of orders from the centre.
+"""What booth.toml says of orders from the centre, and of numbers that it leases.
 
 Owns: those settings, their defaults and bounds. Must not know: TOML, files, how an order is checked.
 """
@@ -10,10 +10,24 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from edge_agent.settings.strict import Strict
-from edge_agent.settings.values import GROUP, KEY_ID, PUBLIC_KEY, rule
+from edge_agent.settings.values import GROUP, KEY_ID, PUBLIC_KEY, ShownText, rule
 
 MAX_KEYS = 2  # the present one, and the next one while the centre changes over
 MAX_GROUPS = 8  # each is a subscription; region, kind of booth and a trial are three
+
+
+class Numbers(Strict):
+    """Numbers for parcels that come without one, leased by the centre."""
+
+    low_water: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="With fewer leased numbers than this the centre is asked for more; 0 for never.",
+    )
+    new_parcel_code: ShownText = Field(
+        default="", description="Barcode that begins a parcel with the next leased number; empty for none."
+    )
 
 
 class CommandKey(Strict):

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edge_agent.crash import reach
+from edge_agent.ledger.durable import replace_file
 from edge_agent.sdk.errors import DeviceError
 
 KEPT = 6  # the one in force, the last good one, and a few for a person who looks for what went wrong
@@ -230,20 +230,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _replace(path: Path, body: Mapping[str, object]) -> None:
     """The file holds the old content or the new one, whenever the power goes. Raises DeviceError."""
-    beside = path.with_name(path.name + ".new")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8") as file:
-            beside.chmod(0o600)
-            json.dump(body, file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(path, json.dumps(body))
     except OSError as error:
         raise DeviceError(
             "config.not_saved", f"{path.name}: {error.strerror}", hint="free space in state.directory"

@@ -38,6 +38,8 @@ CENTRE_MAY_SET = (
     "counter.without_scale",
     "ledger.keep_days",
     "log.level",
+    "numbers.low_water",
+    "numbers.new_parcel_code",
     "schema",
     "uplink.daily_mib",
     "uplink.keepalive_s",

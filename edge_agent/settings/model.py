@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
-from edge_agent.settings.centre import Commands
+from edge_agent.settings.centre import Commands, Numbers
 from edge_agent.settings.courier import Couriers
 from edge_agent.settings.labels import Labels
 from edge_agent.settings.printing import Printing
@@ -244,6 +244,9 @@ class Settings(Strict):
     )
     uplink: Uplink = Field(description="The way to the central system, an MQTT broker.")
     commands: Commands = Field(default=Commands(), description="What the centre may order, and who signs it.")
+    numbers: Numbers = Field(
+        default=Numbers(), description="Numbers for parcels that come without one, leased by the centre."
+    )
     ledger: Ledger = Field(default=Ledger(), description="How long and how much the booth remembers.")
     local: Local = Field(default=Local(), description="How programs on the same box reach the agent.")
     log: Log = Field(default=Log(), description="What the agent writes to the journal.")

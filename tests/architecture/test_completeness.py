@@ -10,10 +10,11 @@ from typing import cast
 from edge_agent.booth import Booth
 from edge_agent.cli.decode import as_object
 from edge_agent.commands import configuring, replay
-from edge_agent.commands.agent_ops import Controls, agent_operations
+from edge_agent.commands.agent_ops import Controls, agent_operations, number_operations
 from edge_agent.commands.operations import operations
 from edge_agent.commands.print_ops import Prints, central_operations
 from edge_agent.counter.counter import Counter
+from edge_agent.counter.numbering import Numbers
 from edge_agent.printing.queue import PrintQueue
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.values import Reading, Status
@@ -54,6 +55,7 @@ def test_the_contract_names_the_commands_that_exist_and_no_others() -> None:
     known = {
         **operations(cast(Booth, None), cast(Counter, None)),  # they only build their tables
         **agent_operations(cast(Controls, None), {}),
+        **number_operations(Numbers.__new__(Numbers)),
         **central_operations(prints),
     }
     assert told == set(known) | {replay.TYPE, configuring.TYPE}
