@@ -185,7 +185,7 @@ async def _open_ledger(settings: Settings, clock: Clock) -> AsyncIterator[Ledger
         refuse_free_mib=settings.ledger.refuse_free_mib,
         keep_days=settings.ledger.keep_days,
     )
-    ledger = await Ledger.open(path, boot_id(), limits=limits)
+    ledger = await Ledger.open(path, boot_id(), limits=limits, clock=clock)
     try:
         await _record(ledger, Entry(await _start_events(ledger, clock), {RUNNING_SLOT: "yes"}))
         yield ledger

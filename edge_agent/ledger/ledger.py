@@ -9,7 +9,6 @@ or not at all. `commit` returns only when they are.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +18,13 @@ from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger import commands, numbers, outbox, print_jobs, prints
 from edge_agent.ledger.commands import Taken
 from edge_agent.ledger.numbers import Block, NumberStep
-from edge_agent.ledger.outbox import UNACKED_LIMIT, Marks, Rejection
+from edge_agent.ledger.outbox import UNACKED_LIMIT, Forget, Marks, Rejection
 from edge_agent.ledger.print_jobs import Paper, PrintLedger, PrintOrder
 from edge_agent.ledger.prints import PrintStep
 from edge_agent.ledger.reserve import Reserve
 from edge_agent.ledger.store import Opened, open_ledger
 from edge_agent.ledger.worker import LedgerWorker
+from edge_agent.sdk.clock import Clock, SystemClock
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.sdk.values import ClockQuality
 
@@ -63,7 +63,8 @@ class Entry:
 class Ledger:
     """One booth's ledger. Made by `open`; `close` it."""
 
-    def __init__(self, opened: Opened, boot: str, reserve: Reserve, limits: Limits) -> None:
+    def __init__(self, opened: Opened, boot: str, reserve: Reserve, limits: Limits, clock: Clock) -> None:
+        self._clock = clock
         marks = outbox.marks(opened.connection)
         self._limits = limits
         self.epoch = opened.epoch
@@ -81,9 +82,17 @@ class Ledger:
 
     @classmethod
     async def open(
-        cls, path: Path, boot: str, *, synchronous: str = "FULL", limits: Limits | None = None
+        cls,
+        path: Path,
+        boot: str,
+        *,
+        synchronous: str = "FULL",
+        limits: Limits | None = None,
+        clock: Clock | None = None,
     ) -> Ledger:
         """Open the file (a few milliseconds, before anything else runs), restore what was salvaged.
+
+        Without `clock` nobody vouches for UTC: events of other boots then go by their number only.
 
         Raises DeviceError ledger.unusable.
         """
@@ -96,7 +105,7 @@ class Ledger:
                 raise
             opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
         reserve.fill()
-        ledger = cls(opened, boot, reserve, limits)
+        ledger = cls(opened, boot, reserve, limits, clock or SystemClock())
         if opened.salvaged:
             ledger.salvaged = await ledger._worker.write(
                 lambda c: outbox.restore(c, opened.salvaged, boot, opened.epoch)
@@ -175,10 +184,12 @@ class Ledger:
 
     async def acknowledge(self, upto: int, rejected: Sequence[Rejection] = ()) -> None:
         """The central store has everything up to `upto`; what it refused is kept as dead letters."""
-        before = int(time.time() * 1000) - self._limits.keep_days * DAY_MS
+        now, keep_ms = self._clock.stamp(), self._limits.keep_days * DAY_MS
+        known = now.quality is not ClockQuality.NONE
+        forget = Forget(self.boot, now.uptime_ms - keep_ms, now.utc_ms - keep_ms if known else None)
 
         def work(connection: sqlite3.Connection) -> tuple[Marks, int]:
-            marks = outbox.acknowledge(connection, upto, rejected, forget_before_ms=before)
+            marks = outbox.acknowledge(connection, upto, rejected, forget=forget)
             return marks, outbox.dead_letters(connection) if rejected else self.dead
 
         marks, self.dead = await self._worker.write(work)
@@ -239,10 +250,11 @@ class Ledger:
             return 0
         at = waiting[0].at
         if waiting[0].boot == self.boot:
-            return max(0, int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000) - at.uptime_ms) // 1000
-        if at.quality is ClockQuality.NONE:
+            return max(0, self._clock.stamp().uptime_ms - at.uptime_ms) // 1000
+        now = self._clock.stamp()
+        if ClockQuality.NONE in {at.quality, now.quality}:
             return None
-        return max(0, int(time.time() * 1000) - at.utc_ms) // 1000
+        return max(0, now.utc_ms - at.utc_ms) // 1000
 
     async def ping(self) -> None:
         """Returns when the ledger's thread has answered."""

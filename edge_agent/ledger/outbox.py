@@ -35,6 +35,15 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """What is old: in this boot by its time, in others by UTC, which is None while nobody vouches for it."""
+
+    boot: str
+    before_uptime_ms: int
+    before_utc_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Marks:
     """Where the outbox stands: everything up to `acked` is stored centrally, `last` is the newest event."""
 
@@ -116,11 +125,11 @@ def acknowledge(
     upto: int,
     rejected: Sequence[Rejection] = (),
     *,
-    forget_before_ms: int = 0,
+    forget: Forget | None = None,
 ) -> Marks:
     """Everything up to `upto` is in the central store; rejected ones go to the dead letters first.
 
-    Acknowledged events from before `forget_before_ms` (UTC), or beyond KEEP_ACKED, go; never the newest.
+    Acknowledged events that `forget` calls old, or beyond KEEP_ACKED, go; never the newest.
 
     A number beyond the newest event is cut down to it: the centre cannot have stored what was never sent.
     """
@@ -136,11 +145,23 @@ def acknowledge(
     if upto <= now.acked:
         return now
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('acked', ?)", (str(upto),))
-    connection.execute(
-        "DELETE FROM events WHERE seq<? AND (seq<=? OR (seq<=? AND utc_ms<?))",
-        (now.last, upto - KEEP_ACKED, upto, forget_before_ms),
-    )
+    connection.execute("DELETE FROM events WHERE seq<? AND seq<=?", (now.last, upto - KEEP_ACKED))
+    if forget is not None:
+        _forget_old(connection, min(upto, now.last - 1), forget)
     return Marks(acked=upto, last=now.last)
+
+
+def _forget_old(connection: sqlite3.Connection, upto: int, forget: Forget) -> None:
+    """Within a boot by the time since boot; over boots by the wall clock, where both ends of it are known."""
+    boot = boot_number(connection, forget.boot)
+    connection.execute(
+        "DELETE FROM events WHERE seq<=? AND boot=? AND uptime_ms<?", (upto, boot, forget.before_uptime_ms)
+    )
+    if forget.before_utc_ms is not None:
+        connection.execute(
+            "DELETE FROM events WHERE seq<=? AND boot<>? AND clock<>'none' AND utc_ms<?",
+            (upto, boot, forget.before_utc_ms),
+        )
 
 
 def restore(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], boot: str, epoch: str) -> int:

@@ -70,15 +70,18 @@ class Refused:
 
 
 def read_order(payload: bytes, addressee: str = "", *, retained: bool = False) -> CommandMessage | Refused:
-    """The command that came for `addressee`, or why it is none."""
+    """The command that came for `addressee`, or why it is none.
+
+    A refusal is kept until it is told; its traceback would keep the whole message with it.
+    """
     try:
         document = read_object(payload)
     except CommandError as error:
-        return Refused("", error)
+        return Refused("", error.with_traceback(None))
     try:
         command = _command(document, addressee)
     except CommandError as error:
-        return Refused(_id_of(document), error)
+        return Refused(_id_of(document), error.with_traceback(None))
     if retained:
         return Refused(command.id, CommandError("command.retained", "a retained command is never executed"))
     return command

@@ -13,6 +13,7 @@ from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.ledger.prints import PrintState, PrintStep
+from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.sdk.values import ClockQuality, Stamp
 
@@ -248,12 +249,59 @@ async def test_with_little_free_disk_no_parcel_is_begun(tmp_path: Path) -> None:
     await ledger.close()
 
 
+DAY_MS = 86_400_000
+
+
 async def test_acknowledged_events_go_after_their_days_but_never_the_newest(tmp_path: Path) -> None:
-    ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(keep_days=1))
-    old = Stamp(uptime_ms=1, utc_ms=1_000_000, quality=ClockQuality.NTP)
-    await ledger.commit(Entry([EventDraft("scan.read", "s", old, {}) for _ in range(5)]))
+    clock = ManualClock()
+    ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(keep_days=1), clock=clock)
+    await ledger.commit(Entry([EventDraft("scan.read", "s", clock.stamp(), {}) for _ in range(5)]))
+    await ledger.acknowledge(2)
+    assert [event.seq for event in await ledger.after(0, 10)] == [1, 2, 3, 4, 5]
+    await clock.advance(DAY_MS / 1000 + 1)
     await ledger.acknowledge(3)
     assert [event.seq for event in await ledger.after(0, 10)] == [4, 5]
     await ledger.acknowledge(5)
     assert [event.seq for event in await ledger.after(0, 10)] == [5]
+    await ledger.close()
+
+
+@pytest.mark.parametrize("days", [400, -400])
+@pytest.mark.parametrize("quality", list(ClockQuality))
+async def test_a_jump_of_the_clock_makes_nothing_old(
+    tmp_path: Path, days: int, quality: ClockQuality
+) -> None:
+    """What is kept refuses an item that was accepted before: a jump must not open that door."""
+    clock = ManualClock()
+    clock.quality = quality
+    ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(keep_days=1), clock=clock)
+    await ledger.commit(Entry([EventDraft("parcel.accepted", f"s-{n}", clock.stamp(), {}) for n in range(5)]))
+    clock.jump_utc(days * DAY_MS)
+    await ledger.acknowledge(5)
+    assert await ledger.accepted_before("s-0")
+    await ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kept"),
+    [
+        (ClockQuality.NTP, ClockQuality.NTP, False),
+        (ClockQuality.RTC, ClockQuality.HELD, False),
+        (ClockQuality.NONE, ClockQuality.NTP, True),
+        (ClockQuality.NTP, ClockQuality.NONE, True),
+    ],
+)
+async def test_over_boots_only_known_times_make_an_event_old(
+    tmp_path: Path, before: ClockQuality, now: ClockQuality, kept: bool
+) -> None:
+    clock = ManualClock()
+    clock.quality = before
+    ledger = await Ledger.open(tmp_path / "l.db", "boot-1", clock=clock)
+    await ledger.commit(Entry([EventDraft("parcel.accepted", f"s-{n}", clock.stamp(), {}) for n in range(5)]))
+    await ledger.close()
+    clock.jump_utc(400 * DAY_MS)
+    clock.quality = now
+    ledger = await Ledger.open(tmp_path / "l.db", "boot-2", limits=Limits(keep_days=1), clock=clock)
+    await ledger.acknowledge(5)
+    assert await ledger.accepted_before("s-0") is kept
     await ledger.close()
