@@ -520,8 +520,8 @@ async def test_what_must_hold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Waits of the contract are shortened; what is done at their end is not changed."""
-    monkeypatch.setattr(flow, "PUBACK_TIMEOUT_S", 1.5)
-    monkeypatch.setattr(doubt, "CENTRAL_ACK_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(flow, "PUBACK_TIMEOUT_S", 4.0)
+    monkeypatch.setattr(doubt, "CENTRAL_ACK_TIMEOUT_S", 3.0)
     monkeypatch.setattr(uplink, "CHECK_S", 0.1)
     assert row.deed is not None
     await row.deed(Site(tmp_path, broker, builtin, mosquitto))

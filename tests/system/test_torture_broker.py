@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from simulators.central.check import check
+from simulators.central.report import Report
 from simulators.central.server import Central
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, Stage, stage
@@ -60,10 +61,8 @@ async def _run(folder: Path, mosquitto: Mosquitto, plan: Plan) -> tuple[int, int
         first = running.central
         try:
             await _feed(running, mosquitto, plan, folder)
-            last = await _settled(running)
+            last, report = await _all_told(running)
             told = running.record.events
-            await running.central.wait_for(lambda report: report.events == last, 300)
-            report = await running.drained(120)
         finally:
             if running.central is not first:
                 await running.central.stop()
@@ -117,6 +116,15 @@ async def _moved(running: Stage, before: int) -> None:
     while time.monotonic() < end and last < before + CHUNK - 50:
         await asyncio.sleep(0.05)
         last = await _last(running)
+
+
+async def _all_told(running: Stage) -> tuple[int, Report]:
+    """Until nothing moves any more and nothing waits; the last number, and what the centre has then."""
+    while True:
+        last = await _settled(running)
+        report = await running.drained(300)
+        if await _last(running) == last:
+            return last, report
 
 
 async def _settled(running: Stage) -> int:
