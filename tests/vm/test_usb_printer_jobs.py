@@ -19,7 +19,7 @@ from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import DriverSpec, Options, SerialSettings
 from edge_agent.sdk.ports import ByteLink
 from edge_agent.sdk.values import Page, PrintJob, PrintResult, Proof, Ready
-from edge_agent.supervisor import Configured, DeviceView
+from edge_agent.supervisor import Configured, DeviceStatus, DeviceView
 from simulators.paper_path import Mark
 from simulators.printer import PrinterSim
 from simulators.usb.printer import SPEAKERS, UsbPrinter
@@ -79,15 +79,21 @@ class Desk:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
-    async def ready(self) -> None:
-        await until(lambda: self._state is Ready.YES, f"{self.url} is ready to print")
+    async def ready(self, since_ms: int = 0) -> None:
+        """Wait until the printer has said so since then."""
+        await until(lambda: self._is_ready(since_ms), f"{self.url} is ready to print")
 
     @property
-    def _state(self) -> Ready | None:
+    def status(self) -> DeviceStatus:
         assert self.booth is not None
         (view,) = self.booth.views()
+        return view.status
+
+    def _is_ready(self, since_ms: int) -> bool:
+        assert self.booth is not None
         latest = self.booth.latest_printer.get("p1")
-        return latest.ready if latest and view.status.value == "ready" else None
+        said = latest is not None and latest.ready is Ready.YES and latest.at.uptime_ms >= since_ms
+        return said and self.status is DeviceStatus.READY
 
     async def print(self, page: Page, job: str = "job-1") -> PrintResult:
         assert self.booth is not None
@@ -155,8 +161,10 @@ async def test_an_unplug_in_mid_job_leaves_it_unknown_and_heals_by_itself(langua
             result = await printing
             assert result.proof is Proof.UNKNOWN
             assert result.reason.startswith(("link.", "printer.")), result.reason
+            await until(lambda: desk.status is not DeviceStatus.READY, "the agent knows that it is gone")
+            plugged_ms = SystemClock().stamp().uptime_ms
             desk.usb.insert()
-            await desk.ready()
+            await desk.ready(plugged_ms)
             after = await desk.print(NEXT, "job-2")
             assert (after.proof, after.reason) == (Proof.PRINTED, "")
             first = [label for label in desk.paper.tray.labels if label.page.data.startswith(PAGE.data)]
