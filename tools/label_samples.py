@@ -241,31 +241,21 @@ CHALLENGE: dict[str, Data] = {
     },
 }
 _ORDERS = [
-    ("slip", "অবস্থার স্লিপ ছাপুন", "Print status slip"),
-    ("reprint", "শেষ লেবেল আবার ছাপুন", "Reprint last label"),
-    ("link", "লিংক আবার চেষ্টা করুন", "Retry the link"),
-    ("pause", "ছাপা থামান", "Pause printing"),
-    ("language", "ভাষা বদলান", "Next language"),
-    ("restart", "এজেন্ট আবার চালু করুন", "Restart the agent"),
+    ("CONFIRM", "লেবেল ঠিক আছে", "The label came out"),
+    ("REPRINT", "আবার ছাপুন", "Print the label again"),
+    ("VOID", "পার্সেল বাতিল করুন", "Give up the parcel in hand"),
+    ("ZERO", "স্কেল শূন্য করুন", "Zero the scale"),
+    ("TARE", "পাত্রের ওজন বাদ দিন", "Tare the scale"),
+]
+_SHEET: Data = {"commands": {"until": "2027-11-23"}, "booth": BOOTH, "time": TIME}
+_CODES: list[Data] = [
+    {"code": f"BXC1-{verb}-M-20271123-7K3M9P-ABCDEFGH23456723", "name": name, "name_bn": name_bn}
+    for verb, name_bn, name in _ORDERS
 ]
 COMMANDS: dict[str, Data] = {
-    "six": {
-        "command": [
-            {"code": f"BXC1:{verb}:DHK-GPO-0001:8f2c41d09ab37e65", "name": name, "name_bn": name_bn}
-            for verb, name_bn, name in _ORDERS
-        ],
-        "commands": {"until": "2027-02-23"},
-        "booth": BOOTH,
-        "time": TIME,
-    },
-    "one": {
-        "command": [{"code": "BXC1:slip:X", "name": "Print status slip", "name_bn": "অবস্থার স্লিপ ছাপুন"}],
-        "commands": {"until": "2027-02-23"},
-        "booth": BOOTH,
-        "time": TIME,
-    },
+    "five": {**_SHEET, "command": _CODES},
+    "one": {**_SHEET, "command": _CODES[3:4]},
 }
-
 PRINT_TEST: dict[str, Data] = {
     "booth": {
         "booth": BOOTH,

@@ -60,7 +60,7 @@ SHEETS: dict[str, tuple[tuple[str, int, str], ...]] = {
     "print-test-80": (("booth", 0, "of a booth"), ("long", 1, "the longest names, as a reprint")),
     "status-80": (("well", 0, "all is well"), ("faults", 1, "eight devices and three faults, as a reprint")),
     "challenge-80": (("device", 0, "for a named device"), ("bare", 1, "for any, as a reprint")),
-    "commands-80": (("six", 0, "a full sheet"), ("one", 1, "one order, as a reprint")),
+    "commands-80": (("five", 0, "a full sheet"), ("one", 1, "one order, as a reprint")),
 }
 KINDS = {
     keys.Linear: "linear",

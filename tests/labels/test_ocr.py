@@ -39,7 +39,7 @@ SHOWN_WHOLE = [
     ("bag-100x75", "sscc"),
     ("item-50x30", "plain"),
     ("challenge-80", "device"),
-    ("commands-80", "six"),
+    ("commands-80", "five"),
 ]
 
 
