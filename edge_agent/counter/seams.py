@@ -39,6 +39,7 @@ class Prints(Protocol):
 
     async def label(self, job: PrintJob, subject: str) -> PrintResult: ...
     async def scanned(self, job: str, attempt: int, at: Stamp) -> Scanned: ...
+    def seen(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,12 @@ class Tentative:
             self.take(flow.step(state, scanned))
         if not in_hand or state.phase is Phase.HELD:
             self.marks.append(scanned)
+
+    @property
+    def label_seen(self) -> bool:
+        """Whether a person has seen the label in hand: it was scanned, or confirmed by word."""
+        labels = [event for event in self.events if event.type in {"label.printed", "label.reprinted"}]
+        return any(event.data.get("proof") in {"scanned", "operator"} for event in labels)
 
     def entry(self, ports: Ports, slots: Mapping[str, str]) -> Entry:
         """What is to be on disk together. A parcel's first label is entered with what stands on it."""

@@ -162,6 +162,11 @@ class PrintQueue:
             return await self._ports.printers.print_page(job, "")
         return await self._first_lane.label(job, subject)
 
+    def seen(self) -> None:
+        """A person has seen the counter's label: its printer prints."""
+        if self._first_lane is not None:
+            self._first_lane.spool.trusted()
+
     async def scanned(self, job: str, attempt: int, at: Stamp) -> Scanned:
         """One of our marks was scanned: that label exists. Raises DeviceError: it cannot be recorded."""
         return await whole(self._scan_back.scanned(job, attempt, at))

@@ -188,6 +188,17 @@ async def test_a_label_beyond_the_hours_quota_waits_and_says_so(tmp_path: Path) 
         assert len(bench.devices.jobs) == 2
 
 
+async def test_labels_that_a_person_has_seen_leave_no_doubt_about_the_printer(tmp_path: Path) -> None:
+    """A printer that can prove nothing must not have its orders held for that."""
+    async with opened(tmp_path) as bench:
+        bench.devices.results = [(Proof.UNKNOWN, "printer.no_proof")] * 4
+        for item in (ITEM, OTHER, "UA001234568BD", "RB123456785BD"):
+            parcel = await begin(bench, item, Phase.ASKING)
+            await bench.scan(marked(parcel, 1))
+        (lane,) = bench.prints.lanes
+        assert not lane.spool.is_suspended
+
+
 async def test_a_restart_leaves_the_label_in_hand_to_the_flow(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         bench.devices.may_end.clear()
