@@ -76,6 +76,16 @@ def shell(running: Stage, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(running, capsys)
 
 
+async def printer_says(running: Stage, ready: str) -> None:
+    """Wait until the agent has heard whether its printer can print."""
+    async with asyncio.timeout(30):
+        while True:
+            devices: Any = (await running.agent.status())["devices"]
+            if [device["printer"]["ready"] for device in devices if "printer" in device] == [ready]:
+                return
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.system
 @pytest.mark.timeout(120)
 async def test_a_test_page_comes_out_and_scanning_it_closes_the_loop(running: Stage, shell: Shell) -> None:
@@ -92,6 +102,7 @@ async def test_a_test_page_comes_out_and_scanning_it_closes_the_loop(running: St
 async def test_a_waiting_job_is_listed_and_cancelled(running: Stage, shell: Shell) -> None:
     running.printer.path.load_roll(0)
     running.printer.changed()
+    await printer_says(running, "no")
     code, shown = await shell("test", "--no-wait", "--json")
     job = json.loads(shown)["job"]
     assert code == 0
