@@ -261,8 +261,6 @@ class Counter:
             self._free_since_ms = self._ports.clock.stamp().uptime_ms
         self.state = tentative.state
         self.counts.refused += sum(event.type == "scan.refused" for event in tentative.events)
-        if tentative.label_seen:
-            self._ports.prints.seen()
         self.counts.accepted += sum(event.type == "parcel.accepted" for event in tentative.events)
         if CODES_SLOT in tentative.slots:
             self._codes.remember(tentative.slots[CODES_SLOT])

@@ -43,6 +43,7 @@ async def commit_step(ports: Ports, tentative: Tentative, slots: Mapping[str, st
         await numbers.hold(given)
         reach("number.held")
     stored = await ports.ledger.commit(tentative.entry(ports, slots))
+    tentative.tell_printer(ports.prints)
     if given is not None and numbers is not None:
         reach("number.taken")
         numbers.took(given)

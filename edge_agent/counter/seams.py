@@ -97,11 +97,11 @@ class Tentative:
         if not in_hand or state.phase is Phase.HELD:
             self.marks.append(scanned)
 
-    @property
-    def label_seen(self) -> bool:
-        """Whether a person has seen the label in hand: it was scanned, or confirmed by word."""
+    def tell_printer(self, prints: Prints) -> None:
+        """A person has seen the label in hand, by the scanner or by word: its printer prints."""
         labels = [event for event in self.events if event.type in {"label.printed", "label.reprinted"}]
-        return any(event.data.get("proof") in {"scanned", "operator"} for event in labels)
+        if any(event.data.get("proof") in {"scanned", "operator"} for event in labels):
+            prints.seen()
 
     def entry(self, ports: Ports, slots: Mapping[str, str]) -> Entry:
         """What is to be on disk together. A parcel's first label is entered with what stands on it."""
