@@ -138,6 +138,8 @@ async def test_two_identical_scales_are_told_apart_by_path(way: str) -> None:
         with pytest.raises(LinkError) as caught:
             await open_link(f"{way}:0922:8003", SerialSettings(), device="d1")
         assert caught.value.code == "link.ambiguous"
+        for one in (left, right):
+            await until(one.node.exists, "the kernel has its scale back, and udev its name")
         ports = {port.by_path: port for port in usb_ports() if port.usb_id == "0922:8003"}
         assert set(ports) == {str(left.node), str(right.node)}
         assert all(port.twins for port in ports.values())
