@@ -192,10 +192,10 @@ DEVICES = [
     Broken("unknown unit", HEAD + SCALE.replace('"kg"', '"pfund"'), (10, 8), "scale[0].unit", ["'pfund'"]),
     Broken(
         "too many",
-        HEAD + "".join(TCP.replace('"scale"', f'"s{n}"').replace("4001", str(n + 1)) for n in range(9)),
+        HEAD + "".join(TCP.replace('"scale"', f'"s{n}"').replace("4001", str(n + 1)) for n in range(11)),
         (6, 1),
         "scale",
-        ["at most 8"],
+        ["at most 10"],
     ),
 ]
 
