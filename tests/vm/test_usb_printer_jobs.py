@@ -156,7 +156,9 @@ async def test_an_unplug_in_mid_job_leaves_it_unknown_and_heals_by_itself(langua
         ).served() as desk:
             before = desk.paper.received_bytes
             printing = asyncio.create_task(desk.print(PAGE))
-            await until(lambda: desk.paper.received_bytes - before > 6000, "a part of the label has arrived")
+            await until(
+                lambda: desk.paper.received_bytes - before > 12_000, "more than wakes a parser has arrived"
+            )
             await asyncio.to_thread(desk.usb.pull)
             result = await printing
             assert result.proof is Proof.UNKNOWN
