@@ -33,7 +33,8 @@ unit:  ## the tests alone, side by side: most of them wait
 	@$(PY) -m pytest -n 3 --dist worksteal $(ARGS)
 
 torture: setup  ## many thousand cases and events: kills, cuts at each byte, long property runs
-	@$(PY) -m pytest -m torture -n 2 $(ARGS)
+	@EDGE_THOROUGH=1 $(PY) -m pytest -m torture -n 2 $(ARGS)
+	@EDGE_THOROUGH=1 $(PY) -m pytest -n 2 tests/barcodes tests/codecs tests/counter tests/settings $(ARGS)
 
 bench: setup  ## latency, start, idle, throughput, drain beside a bare floor of the same run
 	@$(PY) -m tests.bench $(ARGS)

@@ -18,6 +18,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How many cases a property is tried with where its test does not say: some at each commit, ten times as many
+# in `make torture`. No deadline: a machine that is busy is no failure.
+settings.register_profile("commit", max_examples=30, deadline=None)
+settings.register_profile("torture", max_examples=300, deadline=None)
+settings.load_profile("torture" if os.environ.get("EDGE_THOROUGH") else "commit")
 
 LEAVE_S = 5.0  # a thread or descriptor that is just ending may take a moment on a loaded machine
 

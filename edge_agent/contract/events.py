@@ -164,6 +164,31 @@ class ParcelVoided(Part):
     job: Word | None = None
 
 
+class NumbersLeased(Part):
+    """The booth has a block of item numbers, from the first to the last."""
+
+    lease: Word
+    pattern: str
+    count: Count
+    begin: Annotated[str | None, Field(alias="from")] = None
+    to: str | None = None
+    first: Count | None = None
+    last: Count | None = None
+
+
+class NumbersReturned(NumbersLeased):
+    """What was left of a lease will not be given out here any more."""
+
+    reason: Word
+
+
+class NumbersLow(Part):
+    """Few leased numbers are left; the booth asks for more."""
+
+    left: Count
+    low_water: Count
+
+
 class CommandFinished(Part):
     """How a command ended."""
 
@@ -221,6 +246,9 @@ DATA: dict[str, type[Part]] = {
     "label.reprinted": LabelPrinted,
     "label.unconfirmed": LabelEnded,
     "ledger.set-aside": LedgerSetAside,
+    "numbers.leased": NumbersLeased,
+    "numbers.low": NumbersLow,
+    "numbers.returned": NumbersReturned,
     "parcel.accepted": ParcelAccepted,
     "parcel.scanned": ParcelScanned,
     "parcel.voided": ParcelVoided,

@@ -9,6 +9,7 @@ from tests.architecture.tree import name_of, place, sources, tree_of
 MAY_READ = {
     "edge_agent/sdk/clock.py": "stamps, with the quality of the clock beside",
     "edge_agent/clock.py": "judges that quality",
+    "edge_agent/cli/scan_codes.py": "a person at a terminal asks until when codes are to hold",
 }
 READS = {
     "time": {"time", "time_ns", "localtime", "gmtime", "ctime"},
