@@ -112,7 +112,16 @@ def _write_request(booth: str, key: Path, code: str, target: Path) -> None:
     kept, key_kept = _pending_paths(key)
     body = {"booth": booth, "request": request.request, "csr": request.csr}
     pair.put(kept, key_kept, json.dumps(body).encode(), made.key)
-    target.write_bytes(request_text(request, code))
+    try:
+        target.write_bytes(request_text(request, code))
+    except OSError as error:
+        for left in (kept, key_kept):
+            left.unlink(missing_ok=True)
+        raise ConfigError(
+            "enrol.files",
+            f"cannot write {target}: {error.strerror}",
+            hint="name a file on a stick that is there, writable and not full",
+        ) from error
 
 
 def _pending(key: Path) -> tuple[Request, NewKey]:

@@ -113,7 +113,8 @@ def expired(job: Job, at: Stamp) -> Change:
 def cancelled(job: Job, at: Stamp) -> Change:
     """A person's order, while nothing was sent. Raises CommandError once bytes may have left."""
     if job.state not in WAITING:
-        began = job.state is PrintState.SENDING or job.state in MAY_BE_ON_PAPER
+        proved = job.state is PrintState.CONFIRMED  # a good label: nobody is to be told to tear it up
+        began = job.state is PrintState.SENDING or (job.state in MAY_BE_ON_PAPER and not proved)
         raise CommandError(
             "print.sending" if began else "print.ended",
             f"the job is {job.state}: nothing is left to cancel",

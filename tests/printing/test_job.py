@@ -143,7 +143,7 @@ def test_what_was_not_sent_can_be_cancelled(state: PrintState) -> None:
     [
         (PrintState.SENDING, "print.sending"),
         (PrintState.SENT, "print.sending"),
-        (PrintState.CONFIRMED, "print.sending"),
+        (PrintState.CONFIRMED, "print.ended"),
         (PrintState.UNCONFIRMED, "print.sending"),
         (PrintState.EXPIRED, "print.ended"),
         (PrintState.CANCELLED, "print.ended"),

@@ -383,6 +383,10 @@ async def test_enroll_by_two_files(site: Site, tmp_path: Path, capsys: pytest.Ca
     desk = Enrolment(tmp_path / "c.db", CentreAuthority(tmp_path / "centre-ca"))
     now_ms = int(time.time() * 1000)
     code = desk.new_code(A, now_ms)
+    nowhere = ["enroll", "-c", config, "--code", code, "--request", str(tmp_path / "stick" / "out.json")]
+    assert main(nowhere) == 2
+    assert "cannot write" in capsys.readouterr().err
+    assert not list((folder / "tls").glob("*pending*"))
     assert main(["enroll", "-c", config, "--code", code, "--request", str(tmp_path / "out.json")]) == 0
     found = desk.first((tmp_path / "out.json").read_bytes(), now_ms)
     assert found is not None
