@@ -37,6 +37,8 @@ WINDOW_S_LIMIT = 24 * 3600  # of a person on the box
 TYPE = "config.apply"
 LOOK_S = 1.0  # only while a trial runs
 SLOT = "config"  # the serial of the last report that is on record as an event
+KINDS = {"applied": "config.applied", "trial": "config.tried"}
+KINDS |= {"refused": "config.refused", "undone": "config.undone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Configuring:
         self._around = around
         self._generations = started.generations
         self._settled = asyncio.Event()
+        self._changing = asyncio.Lock()  # from the look at what stands until something else does
         self._leaving = False
 
     def report(self) -> dict[str, JsonValue]:
@@ -99,12 +102,17 @@ class Configuring:
             raise CommandError("command.arguments", "args.version is a whole number, args.config TOML text")
         progress(step="check")
         signed = self._around.keyring.required
-        if await self._attempt_centre(Desired(version, config), signed=signed, command=command):
-            return AfterRestart(APPLYING, self._leave)
+        async with self._changing:
+            if await self._attempt_centre(Desired(version, config), signed=signed, command=command):
+                return AfterRestart(APPLYING, self._leave)
         return {"version": version, "state": "unchanged"}
 
     async def local(self, request: Mapping[str, JsonValue]) -> JsonValue:
         """A person on the box: a whole file, for good or with `confirm_s` on trial."""
+        async with self._changing:
+            return await self._attempt_local(request)
+
+    async def _attempt_local(self, request: Mapping[str, JsonValue]) -> JsonValue:
         text, name, window_s = request.get("file"), request.get("name"), request.get("confirm_s", 0)
         if not isinstance(text, str) or not isinstance(name, str):
             raise CommandError(
@@ -149,8 +157,9 @@ class Configuring:
         desired = read_desired(payload)
         try:
             signed = await self._is_genuine(desired)
-            if await self._attempt_centre(desired, signed=signed, command=""):
-                self._leave()
+            async with self._changing:
+                if await self._attempt_centre(desired, signed=signed, command=""):
+                    self._leave()
         except CommandError as error:
             await self._refused(desired, error)
             raise
@@ -225,11 +234,15 @@ class Configuring:
         trial = self._generations.standing.trial
         clock = self._around.clock
         while trial is not None and not self._settled.is_set():
-            if trial.wait == LINK and self._around.online():
-                await asyncio.to_thread(self._generations.confirm)
-                break
-            if clock.stamp().uptime_ms >= trial.ends_ms:
-                await asyncio.to_thread(self._generations.undo, "time")
+            over = clock.stamp().uptime_ms >= trial.ends_ms
+            try:
+                if trial.wait == LINK and self._around.online():
+                    await asyncio.to_thread(self._generations.confirm)
+                    break
+                over = over and await asyncio.to_thread(self._generations.undo, "time")
+            except DeviceError as error:  # a full disk: confirmed later, or undone by each start
+                log.error("%s", error)
+            if over:
                 await self._announce()
                 self._leave()
                 return
@@ -269,13 +282,7 @@ class Configuring:
         last, ledger = self._generations.standing.report, self._around.ledger
         try:
             if last.serial and await ledger.slot(SLOT) != str(last.serial):
-                kind = {
-                    "applied": "config.applied",
-                    "trial": "config.tried",
-                    "refused": "config.refused",
-                    "undone": "config.undone",
-                }[last.state]
-                event = EventDraft(kind, last.origin, self._around.clock.stamp(), _told(last))
+                event = EventDraft(KINDS[last.state], last.origin, self._around.clock.stamp(), _told(last))
                 self._around.stored(await ledger.commit(Entry([event], {SLOT: str(last.serial)})))
         except DeviceError as error:
             log.error("%s", error)

@@ -166,7 +166,10 @@ class Generations:
         return True
 
     def undo(self, reason: str) -> bool:
-        """Back to what was before; False when there is no trial."""
+        """Back to what was before; False when there is no trial.
+
+        Raises DeviceError where that cannot be written: it counts for this run then, and again for the next.
+        """
         standing, trial = self.standing, self.standing.trial
         if trial is None:
             return False
@@ -175,7 +178,8 @@ class Generations:
         edited = failed and before and failed.origin == "local" and failed.box_hash != before.box_hash
         spurned = failed.box_hash if failed and edited else standing.spurned
         report = self._next(replace(standing.report, state="undone", reason=reason)) or standing.report
-        self._stand(replace(standing, current=trial.previous, spurned=spurned, trial=None, report=report))
+        self.standing = replace(standing, current=trial.previous, spurned=spurned, trial=None, report=report)
+        self._stand(self.standing)
         reach("config.undone")
         return True
 

@@ -340,3 +340,66 @@ async def test_the_ledgers_place_cannot_be_changed(box: Box) -> None:
     async with box.run() as run:
         with pytest.raises(CommandError, match=r"state\.directory"):
             await run.configuring.local({"file": text, "name": "new.toml"})
+
+
+async def test_two_changes_at_once_are_one_trial_over_what_was_good(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    async with box.run() as run:
+        good = run.started.generation.number
+        run.wish(5)
+        run.order(6, HEAVY)
+        await run.until(lambda: run.restarts and run.responses)
+        await run.until(lambda: not run.configuring._changing.locked())
+        trial = run.started.generations.standing.trial
+        assert trial is not None
+        assert trial.previous == good, "undone, the booth must not stay with what nobody confirmed"
+        assert run.started.generations.numbers() == [good + 1, good]
+
+
+async def test_a_full_disk_delays_the_confirmation_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Box(tmp_path)
+    async with box.run() as run:
+        run.wish(5)
+        await run.until(lambda: run.restarts)
+    async with box.run() as run:
+        with monkeypatch.context() as patch:
+            tried = fill_disk(patch)
+            run.online = True
+            while len(tried) < 2:
+                await run.clock.advance(1)
+                await asyncio.sleep(0.002)
+            assert run.started.generations.standing.trial is not None
+        while run.started.generations.standing.trial is not None:
+            await run.clock.advance(1)
+            await asyncio.sleep(0.002)
+        assert run.max_kg == "25"
+
+
+async def test_a_full_disk_keeps_nobody_on_trial_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Box(tmp_path)
+    async with box.run() as run:
+        before = run.max_kg
+        run.wish(5)
+        await run.until(lambda: run.restarts)
+    async with box.run() as run:
+        fill_disk(monkeypatch)
+        await run.clock.advance(WINDOW_S + 1)
+        await run.until(lambda: run.restarts)
+    async with box.run() as run:
+        assert run.max_kg == before
+
+
+def fill_disk(patch: pytest.MonkeyPatch) -> list[Path]:
+    """Give what was tried to be written since."""
+    tried: list[Path] = []
+
+    def full(path: Path, _text: str) -> None:
+        tried.append(path)
+        raise OSError(28, "No space left on device")
+
+    patch.setattr("edge_agent.settings.generations.replace_file", full)
+    return tried
