@@ -22,8 +22,8 @@ async def begin_numbered(ports: Ports, flow: Acceptance | None, tentative: Tenta
 
     A number that the flow does not take is not used up.
     """
-    if flow is None or tentative.state.phase is not Phase.IDLE:
-        return "refused_busy"
+    if flow is None or tentative.state.phase is not Phase.IDLE or tentative.given is not None:
+        return "refused_busy"  # also in a step that takes a number already: it is not on disk yet
     at = ports.clock.stamp()
     given = await ports.numbers.next(at) if ports.numbers is not None else None
     if given is None:

@@ -10,6 +10,7 @@ A kill between the mark and the ledger costs that one number, and no more.
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 from edge_agent.ledger.durable import replace_file
@@ -25,6 +26,9 @@ class NumberMark:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._next: dict[str, int] = {}
+        self._lock = (
+            threading.Lock()
+        )  # the counter and an order of the centre each have a worker of their own
 
     def load(self) -> None:
         """What was kept; a file that cannot be read counts as none."""
@@ -46,14 +50,15 @@ class NumberMark:
 
     def hold(self, lease: str, next_free: int) -> None:
         """From now on everything below is given out. Blocking. Raises DeviceError number.not_saved."""
-        raised = {**self._next, lease: max(next_free, self.next(lease))}
-        raised = dict(list(raised.items())[-LEASES_KEPT:])
-        try:
-            replace_file(self._path, json.dumps(raised))
-        except OSError as error:
-            raise DeviceError(
-                "number.not_saved",
-                f"{self._path.name}: {error.strerror}",
-                hint="free space in state.directory",
-            ) from error
-        self._next = raised
+        with self._lock:
+            raised = {**self._next, lease: max(next_free, self.next(lease))}
+            raised = dict(list(raised.items())[-LEASES_KEPT:])
+            try:
+                replace_file(self._path, json.dumps(raised))
+            except OSError as error:
+                raise DeviceError(
+                    "number.not_saved",
+                    f"{self._path.name}: {error.strerror}",
+                    hint="free space in state.directory",
+                ) from error
+            self._next = raised

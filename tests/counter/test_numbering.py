@@ -6,11 +6,16 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge_agent.counter.acceptance import Acceptance
+from edge_agent.counter.inputs import Policy
+from edge_agent.counter.numbered import begin_numbered
 from edge_agent.counter.numbering import OPEN_BLOCKS, Numbers
+from edge_agent.counter.seams import Tentative
 from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.number_mark import NumberMark
@@ -18,6 +23,7 @@ from edge_agent.ledger.numbers import Used
 from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.errors import CommandError, DeviceError
 from edge_agent.sdk.values import ClockQuality
+from tests.counter.counter_bench import opened
 
 BOOTH = "B-0001"
 S10 = "RR########*BD"
@@ -325,3 +331,29 @@ async def test_parallel_askers_get_different_numbers_only_one_after_the_other(bo
         results = await asyncio.gather(run.use(), run.use(), return_exceptions=True)
         numbers = [one for one in results if isinstance(one, str)]
         assert len(set(numbers)) == len(numbers) >= 1
+
+
+async def test_two_leases_marked_at_once_are_both_kept(tmp_path: Path) -> None:
+    """The counter takes a number of one lease while the centre has another one returned."""
+    for round_ in range(20):
+        mark = NumberMark(tmp_path / f"{round_}.json")
+        await asyncio.gather(asyncio.to_thread(mark.hold, "A", 5), asyncio.to_thread(mark.hold, "B", 9))
+        again = NumberMark(tmp_path / f"{round_}.json")
+        again.load()
+        assert [mark.next("A"), mark.next("B"), again.next("A"), again.next("B")] == [5, 9, 5, 9]
+
+
+async def test_two_askers_in_one_read_do_not_share_a_number(tmp_path: Path) -> None:
+    """Without scale and label a parcel is accepted as it begins, and the next code finds the counter idle."""
+    async with opened(tmp_path, Policy(label=False, unweighed=True)) as bench:
+        bench.devices.has_scale = False
+        args = {"lease": "L-1", "booth": BOOTH, "epoch": bench.ledger.epoch, "pattern": S10, "check": "s10"}
+        mark = NumberMark(tmp_path / "numbers.json")
+        numbers = Numbers(bench.ledger, mark, bench.clock, booth=BOOTH, low_water=0, stored=bench.told.extend)
+        await numbers.lease({**args, "first": 1, "last": 9})
+        ports = replace(bench._ports(), numbers=numbers)
+        flow, tentative = Acceptance(Policy(label=False, unweighed=True)), Tentative(bench.counter.state)
+        assert await begin_numbered(ports, flow, tentative) == ""
+        assert await begin_numbered(ports, flow, tentative) == "refused_busy"
+        accepted = [event.subject for event in tentative.events if event.type == "parcel.accepted"]
+        assert len(accepted) == 1
