@@ -127,7 +127,7 @@ class UsbLink:
         try:
             await self._borrow("write", lambda: self._push(data, end_s, progress), timeout_s + READ_MS / 1000)
         except TimeoutError:
-            raise self._late(progress.accepted, len(data), timeout_s) from None
+            raise self._late(progress.at_least, len(data), timeout_s) from None
         except OSError as error:
             if error.errno == errno.ETIMEDOUT:
                 raise self._late(progress.accepted, len(data), timeout_s) from error
@@ -219,15 +219,16 @@ class UsbLink:
 
     def _push(self, data: bytes, end_s: float, progress: _Progress) -> None:
         """Send it all, the first packet alone. Raises OSError."""
-        end = self._handle.pipes.out_of_host
-        first = end.packet_bytes if end is not None else len(data)
+        first = end.packet_bytes if (end := self._handle.pipes.out_of_host) else len(data)
         while progress.accepted < len(data) and not progress.abandoned:
-            left_ms = int((end_s - time.monotonic()) * 1000)
-            if left_ms <= 0:
+            if (left_ms := int((end_s - time.monotonic()) * 1000)) <= 0:
                 raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-            size = WRITE_CHUNK if progress.accepted else first
-            piece = data[progress.accepted : progress.accepted + size]
-            progress.accepted += self._handle.write(piece, left_ms)
+            piece = data[progress.accepted :][: WRITE_CHUNK if progress.accepted else first]
+            progress.under_way = True
+            try:
+                progress.accepted += self._handle.write(piece, left_ms)
+            finally:
+                progress.under_way = False
 
     def _end(self) -> None:
         """Stop the reader, wait for whoever uses the device, give it back."""
@@ -275,8 +276,12 @@ class _Progress:
     """How far a write has come, and whether anybody still waits for it."""
 
     def __init__(self) -> None:
-        self.accepted = 0
-        self.abandoned = False
+        self.accepted, self.abandoned, self.under_way = 0, False, False
+
+    @property
+    def at_least(self) -> int:
+        """A transfer that hangs in the kernel counts as taken: it may yet be."""
+        return self.accepted or int(self.under_way)
 
 
 def _open(address: str, url: str, device: str, root: Path, backend: Any) -> UsbHandle:

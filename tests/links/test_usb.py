@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -127,6 +128,20 @@ async def test_a_printer_that_takes_nothing_has_taken_nothing(box: UsbBox) -> No
         one.device.faults.heal()
         one.device.offer()
         await soon(link.write(b"again", 10))
+
+
+async def test_a_first_transfer_that_hangs_in_the_kernel_is_not_told_as_untouched(
+    box: UsbBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel may still take it: told as nothing, the label would be sent a second time by itself."""
+    async with printer(box) as (_, _, link):
+        let_go = threading.Event()
+        hangs = lambda _data, _timeout_ms: len(_data) if let_go.wait(10) else 0  # noqa: E731 - one line
+        monkeypatch.setattr(link._handle, "write", hangs)
+        error = await lost(link.write(b"x" * 20_000, SHORT_S))
+        let_go.set()
+        assert error.code == "link.write_timeout"
+        assert error.accepted > 0
 
 
 async def test_a_printer_that_stops_in_the_middle_has_taken_something(box: UsbBox) -> None:
