@@ -71,7 +71,7 @@ class Renewal:
                 log.error("no new certificate: %s", answer.error[:120])
                 return False
             await asyncio.to_thread(self._put, answer.chain, answer.ca, made)
-        except EdgeError as error:
+        except (EdgeError, OSError) as error:  # OSError: the authority's file is not there to vouch
             log.error("%s", error)
             return False
         self._open = None

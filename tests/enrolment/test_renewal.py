@@ -61,6 +61,13 @@ async def test_a_renewal_brings_a_new_key_and_certificate_that_fit(box: Box) -> 
     box.centre.close()
 
 
+async def test_an_answer_while_the_authority_s_file_is_gone_is_refused_and_ends_nothing(box: Box) -> None:
+    box.ca.unlink()
+    assert not await box.renew()
+    assert not box.cert.exists()
+    box.centre.close()
+
+
 @pytest.mark.parametrize(("day", "due"), [(0, False), (66, False), (68, True), (99, True), (120, True)])
 def test_it_is_due_after_two_thirds_of_its_life(box: Box, day: int, due: bool) -> None:
     now = box.clock.stamp().utc_ms
