@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.commands.admission import Admission
 from edge_agent.commands.operations import AfterRestart, AnyOperation, Stepwise
+from edge_agent.containment import contained
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.ledger.commands import APPLYING, REFUSED, RESTARTING, Taken
 from edge_agent.ledger.ledger import Entry, Ledger
@@ -146,7 +147,8 @@ class Router:
         self.tell(command.id, "running", None)
         try:
             async with asyncio.timeout(RUN_S):
-                result = await self._perform(command)
+                with contained(command.type, "command.bug"):
+                    result = await self._perform(command)
         except EdgeError as error:
             refusal: JsonValue = {"code": error.code, "error": error.message, "hint": error.hint}
             await self.end(command.id, command.type, "failed", refusal)

@@ -452,3 +452,16 @@ async def test_a_router_starts_on_a_ledger_that_takes_nothing(tmp_path: Path) ->
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await ledger.close()
+
+
+async def test_a_bug_in_one_operation_costs_this_command_and_not_the_agent(bench: Bench) -> None:
+    async def buggy() -> JsonValue:
+        raise KeyError("a name that nobody thought of")
+
+    bench.deed = buggy
+    bench.send("c-1")
+    await bench.until(lambda: "failed" in bench.states("c-1"))
+    assert bench.responses[-1]["reason"] == "command.bug"
+    bench.deed = _done
+    bench.send("c-2")
+    await bench.until(lambda: "done" in bench.states("c-2"))
