@@ -15,9 +15,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edge_agent.crash import reach
 from edge_agent.ledger.durable import replace_file
@@ -29,6 +29,10 @@ STANDING = "standing.json"
 FILE_BYTES = 1 << 20  # two texts of 256 KiB, escaped; anything larger was not written by us
 
 LINK, PERSON = "link", "person"
+STATES = frozenset({"applied", "trial", "refused", "undone"})
+TYPES = {"int": int, "str": str, "bool": bool}  # of fields, as they are written here
+
+MadeT = TypeVar("MadeT", bound="Generation | Trial | Report | Standing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,9 @@ class Generations:
         try:
             trial, report = body.pop("trial", None), body.pop("report", {})
             problems = tuple(report.pop("problems", ()))
-            self.standing = Standing(
-                **body,
-                trial=Trial(**trial) if trial else None,
-                report=Report(**report, problems=problems),
+            told = _sound(Report(**report, problems=problems))
+            self.standing = _sound(
+                Standing(**body, trial=_sound(Trial(**trial)) if trial else None, report=told)
             )
         except (TypeError, AttributeError):
             self.standing = Standing()
@@ -112,7 +115,7 @@ class Generations:
     def read(self, number: int) -> Generation | None:
         """A generation, if it is there and whole."""
         try:
-            return Generation(**_read(self._folder / _name(number))) if number else None
+            return _sound(Generation(**_read(self._folder / _name(number)))) if number else None
         except TypeError:
             return None
 
@@ -220,6 +223,17 @@ class Generations:
 
 def _name(number: int) -> str:
     return f"g-{number:06d}.json"
+
+
+def _sound(made: MadeT) -> MadeT:
+    """What a file held, if each field is of its type. Raises TypeError."""
+    if isinstance(made, Report) and made.state not in STATES:
+        raise TypeError("state")
+    for one in fields(made):
+        kind = TYPES.get(str(one.type))
+        if kind is not None and type(getattr(made, one.name)) is not kind:
+            raise TypeError(one.name)
+    return made
 
 
 def _read(path: Path) -> dict[str, Any]:

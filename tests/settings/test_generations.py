@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,3 +240,27 @@ def test_where_the_state_is_can_be_told_from_a_file_with_other_faults(box: Box) 
     assert state_directory(box.file) == box.state
     box.file.write_text("[")
     assert state_directory(box.file) == Path("/var/lib/edge-agent")
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        {"current": "x"},
+        {"current": 1.5},
+        {"current": 1, "trial": {"previous": 1, "wait": LINK, "window_ms": "x"}},
+        {"current": 1, "trial": "abc"},
+        {"current": 1, "report": {"serial": 4, "state": "no such"}},
+        {"current": 1, "report": {"problems": 5}},
+    ],
+)
+def test_a_standing_of_other_types_counts_as_none_and_stops_no_start(
+    tmp_path: Path, standing: dict[str, object]
+) -> None:
+    """Each start would fail again: a booth that only a visit could bring back."""
+    box = Box(tmp_path)
+    folder = box.start().generations._folder
+    (folder / "standing.json").write_text(json.dumps(standing))
+    assert box.max_kg() == "20"
+    (folder / "g-000001.json").write_text('{"number": 1, "origin": 5, "file": 5, "box_hash": []}')
+    (folder / "standing.json").write_text('{"current": 1}')
+    assert box.max_kg() == "20"
