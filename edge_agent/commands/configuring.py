@@ -104,7 +104,7 @@ class Configuring:
         signed = self._around.keyring.required
         async with self._changing:
             if await self._attempt_centre(Desired(version, config), signed=signed, command=command):
-                return AfterRestart(APPLYING, self._leave)
+                return AfterRestart(APPLYING, self._leave, lambda: self._generations.undo("not_recorded"))
         return {"version": version, "state": "unchanged"}
 
     async def local(self, request: Mapping[str, JsonValue]) -> JsonValue:

@@ -27,10 +27,14 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AfterRestart:
-    """The end of this command comes after a restart: `state` goes on record, then `act` begins it."""
+    """The end of this command comes after a restart: `state` goes on record, then `act` begins it.
+
+    Where it cannot be recorded there is no restart, and `back` (blocking) takes back what was prepared.
+    """
 
     state: str
     act: Callable[[], None]
+    back: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,10 +173,19 @@ class Router:
         try:
             await self._ledger.commit(Entry(finished=Taken(command.id, command.type, after.state, "")))
         except DeviceError as error:
+            await self._take_back(after)
             await self.end(command.id, command.type, "failed", {"code": error.code, "error": error.message})
             return
         self.tell(command.id, "running", None, step=after.state)
         after.act()
+
+    async def _take_back(self, after: AfterRestart) -> None:
+        if after.back is None:
+            return
+        try:
+            await asyncio.to_thread(after.back)
+        except DeviceError as error:
+            log.error("%s", error)  # the next start takes it back
 
     async def end(self, command: str, kind: str, state: str, answer: JsonValue) -> None:
         """A command has ended: on record as an event, then told."""

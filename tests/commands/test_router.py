@@ -38,6 +38,7 @@ class Bench:
         self.deed: Callable[[], Awaitable[JsonValue]] = _done
         self.admission = Admission("B-0001")
         self.restarted: list[str] = []
+        self.taken_back: list[str] = []
         self.before_restart: Callable[[], Awaitable[object]] = _done
         self.router = Router(
             ledger,
@@ -64,7 +65,9 @@ class Bench:
 
     async def _restart(self, args: Mapping[str, object], progress: Progress, command: str) -> AfterRestart:
         await self.before_restart()
-        return AfterRestart(RESTARTING, lambda: self.restarted.append(command))
+        return AfterRestart(
+            RESTARTING, lambda: self.restarted.append(command), lambda: self.taken_back.append(command)
+        )
 
     def send(
         self, command: str = "c-1", kind: str = "test.do", *, addressee: str = "", **more: object
@@ -247,6 +250,7 @@ async def test_an_operation_that_ends_after_a_restart_is_told_as_done_then(tmp_p
         await bench.until(lambda: bench.restarted)
         assert bench.states() == ["accepted", "running", "running"]
         assert bench.responses[-1]["step"] == "restarting"
+        assert bench.taken_back == []
         assert await bench.finished() == []
     async with opened(tmp_path) as bench:
         assert (await bench.ended())["answer"] == {"restarted": True}
@@ -259,7 +263,7 @@ async def test_a_restart_that_cannot_be_put_on_record_does_not_happen(bench: Ben
     bench.before_restart = bench.break_disk
     bench.send(kind="test.restart")
     assert str((await bench.ended())["reason"]).startswith("ledger.")
-    assert bench.restarted == []
+    assert (bench.restarted, bench.taken_back) == ([], ["c-1"])
 
 
 async def test_the_oldest_commands_are_forgotten_whatever_the_clock_says(
