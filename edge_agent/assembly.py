@@ -218,7 +218,7 @@ class Parts:
 
     def _standing(self) -> Request:
         """What a new watcher hears first: the prompt as it stands, without its sound."""
-        return self._cue_news(self.counter.last_cue)
+        return self._cue_news(self.counter.cues.last)
 
     def _weight_seen(self, weight: Weight) -> None:
         if self.server.watched:

@@ -135,7 +135,7 @@ class Snapshot:
             "counter": {
                 "phase": state.phase.value,
                 "item": state.parcel.item if state.parcel else None,
-                "prompt": self._counter.last_cue.prompt.text(self._language),
+                "prompt": self._counter.cues.last.prompt.text(self._language),
                 "accepted": counts.accepted,
                 "labels": counts.labels,
                 "scans": counts.scans,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from edge_agent.counter.acceptance import Acceptance, prompt_of
 from edge_agent.counter.command_codes import SLOT as CODES_SLOT
 from edge_agent.counter.command_codes import CommandCodes, ScaleGoals
+from edge_agent.counter.cues import Cues
 from edge_agent.counter.feedback import Cue, Prompt, Sound
 from edge_agent.counter.inputs import (
     Indicated,
@@ -74,11 +75,11 @@ class Counter:
         self._left_over: Restarted | None = None
         self._weighed: Stamp | None = None  # when the run began that the flow has had
         self.state = State()
-        self.last_cue = Cue(Prompt("scan_parcel"))
+        self.cues = Cues(ports.clock, ports.tell, lambda: prompt_of(self.state))
         self.counts = Counts()
         self._free_since_ms = 0  # when the parcel before was done with
         self._reading = Reading(ports, flow, accepts, self._codes, self.counts)
-        self._scale = ScaleGoals(ports.devices, self._say)
+        self._scale = ScaleGoals(ports.devices, self.cues.say)
 
     async def resume(self) -> None:
         """Take up, or void, what the last stop left in hand. Before any device is opened."""
@@ -121,6 +122,7 @@ class Counter:
             tasks.create_task(self._print_labels(), name="labels")
             tasks.create_task(self._tick(), name="counter tick")
             tasks.create_task(self._scale.run(), name="scale goals")
+            tasks.create_task(self.cues.run(), name="cues")
 
     async def scans(self, scans: Sequence[Scan]) -> None:
         """Barcodes of one read: recorded in one transaction, then the flow's answer is given."""
@@ -148,13 +150,13 @@ class Counter:
             except DeviceError as error:
                 self._repeats.forget(fresh)
                 self._not_saved(error)
-                self._say(NOT_SAVED)
+                self.cues.say(NOT_SAVED)
 
     async def _other_label(self, mark: LabelScanned) -> None:
         cue = await other_label(self._ports, mark)
         if self.state.phase is not Phase.ASKING:  # else the flow has told that another label is asked for
-            self._say(cue)
-            self._say(Cue(prompt_of(self.state)))
+            self.cues.say(cue)
+            self.cues.say(Cue(prompt_of(self.state)))
 
     async def weights(self, weights: Sequence[Weight]) -> None:
         """Readings of the scale that weighs parcels."""
@@ -233,8 +235,8 @@ class Counter:
             await whole(self._take(self._flow, given))
         except DeviceError as error:
             self._not_saved(error)
-            if self.last_cue != NOT_SAVED:
-                self._say(NOT_SAVED)
+            if self.cues.last != NOT_SAVED:
+                self.cues.say(NOT_SAVED)
             return False
         return True
 
@@ -271,15 +273,11 @@ class Counter:
         waits = self.state.phase is Phase.WEIGHING or not self.state.pan_clear
         self._ports.devices.hurry_scale(waits)  # a pan that is empty only for a moment must be seen
         for cue in tentative.cues:
-            self._say(cue)
+            self.cues.say(cue)
         if self.state.phase is not Phase.IDLE:
             self._busy.set()
         if tentative.label and self.state.parcel is not None:
             self._labels.put_nowait((self.state.parcel, self.state.attempt))
-
-    def _say(self, cue: Cue) -> None:
-        self.last_cue = cue
-        self._ports.tell(cue)
 
     async def _tick(self) -> None:
         while True:

@@ -1,0 +1,42 @@
+"""What the clerk is told now: a refusal passes by, and what is to be done comes back.
+
+Owns: the latest cue, and for how long a refusal stands. Must not know: flows, devices, texts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from edge_agent.counter.feedback import Cue, Prompt, Sound
+from edge_agent.sdk.clock import Clock
+
+PASSING_S = 6.0  # to read six words twice; longer, and nobody sees what the parcel in hand waits for
+
+
+class Cues:
+    """`standing` is what the clerk is to do in the flow's present state."""
+
+    def __init__(self, clock: Clock, tell: Callable[[Cue], None], standing: Callable[[], Prompt]) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._standing = standing
+        self._refused = asyncio.Event()
+        self.last = Cue(Prompt("scan_parcel"))
+
+    def say(self, cue: Cue) -> None:
+        """Tell it at once."""
+        self.last = cue
+        self._tell(cue)
+        if cue.sound is Sound.REJECTED:
+            self._refused.set()
+
+    async def run(self) -> None:
+        """Bring the standing prompt back after a refusal that nothing else has followed; until cancelled."""
+        while True:
+            await self._refused.wait()
+            self._refused.clear()
+            said = self.last
+            await self._clock.sleep(PASSING_S)
+            if self.last is said and said.prompt != self._standing():
+                self.say(Cue(self._standing()))
