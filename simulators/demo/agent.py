@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -64,9 +65,10 @@ class AgentProcess:
         """Start it and listen. Raises DeviceError with the end of its log if it does not come up."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "edge_agent", "run", "-c", str(self._config),
+                *_leash(), sys.executable, "-P", "-m", "edge_agent", "run", "-c", str(self._config),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment},
+                start_new_session=True,  # Ctrl-C in a terminal is for the demo, which then ends the agent
             )  # fmt: skip
         try:
             async with asyncio.timeout(START_S):
@@ -157,6 +159,12 @@ class AgentProcess:
             except DeviceError:
                 return
             writer.write(WATCH)
+
+
+def _leash() -> list[str]:
+    """What ends the agent even if we are killed: in its own session no terminal does. Without it, nothing."""
+    setpriv = shutil.which("setpriv")  # of util-linux, which Debian always has
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
 @contextlib.asynccontextmanager

@@ -107,9 +107,11 @@ class Day:
         """An order beside the parcels: it goes through the print queue."""
         record, before = self._stage.record, self._stage.record.labels
         self._stage.show.line("technician", "edge-agent print slip")
-        record.slips += 1
-        await self._stage.agent.ask(op="print.slip")
-        await self._stage.until("the slip", lambda: record.labels > before)
+        try:
+            await self._stage.agent.ask(op="print.slip")
+            await self._stage.until("the slip", lambda: record.labels > before)
+        finally:  # cut short, it counts only if it came out
+            record.slips += record.labels > before
 
     async def _network_cut(self) -> None:
         await self._stage.broker.cut()

@@ -154,8 +154,8 @@ async def stage(folder: Path, show: Show, pace: Pace = PEOPLE) -> AsyncIterator[
         config = write_config(folder, port, printer_port, pace.settings)
         agent = AgentProcess(config, folder / "agent.sock", folder / "agent.log", agent_news)
         agent.environment.update(pace.environment)
+        stack.push_async_callback(agent.stop)  # before the start: it may be cancelled while it waits
         await agent.start()
-        stack.push_async_callback(agent.stop)
         yield Stage(folder, broker, central, scanner, scale, printer, agent, record, show, changed)
 
 
