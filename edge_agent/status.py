@@ -14,9 +14,9 @@ from edge_agent.events.model import JsonValue
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import show
-from edge_agent.sdk.values import PrinterState, Stamp
+from edge_agent.sdk.values import Cover, Paper, PrinterState, Ready, Stamp
 from edge_agent.strangers import Strangers
-from edge_agent.supervisor import DeviceView
+from edge_agent.supervisor import DeviceStatus, DeviceView
 from edge_agent.uplink.messages import utc_text
 from edge_agent.uplink.uplink import Uplink
 
@@ -207,6 +207,7 @@ class Snapshot:
             shown["hint"] = view.hint or health.hint
         if printer := self._booth.latest_printer.get(view.id):
             shown["printer"] = _printer(printer)
+            shown["hint"] = view.hint or _printer_hint(view, printer)
         return shown
 
 
@@ -220,6 +221,20 @@ def _printer(state: PrinterState) -> JsonValue:
         "busy": state.busy,
         "silent_since": _moment(state.silent_since) if state.silent_since else None,
     }
+
+
+def _printer_hint(view: DeviceView, state: PrinterState) -> str:
+    """What to do with a printer that says it would print nothing; empty for any other."""
+    if view.status is not DeviceStatus.READY or state.ready is not Ready.NO:
+        return ""
+    wanted = {
+        "insert paper": state.paper is Paper.OUT,
+        "close the cover": state.cover is Cover.OPEN,
+        "look at the printer's display": bool(state.faults),
+        "press the printer's pause key": bool(state.paused),
+    }
+    words = [word for word, holds in wanted.items() if holds]
+    return "no label can be printed: " + (", ".join(words) or "switch the printer online")
 
 
 def _moment(stamp: Stamp) -> str:

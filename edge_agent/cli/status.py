@@ -17,6 +17,7 @@ from edge_agent.logs import one_line
 
 DEFAULT_SOCKET = Path("/run/edge-agent/edge-agent.sock")
 HEALTHY_DEVICE = "ready"
+CANNOT_PRINT = "no"
 
 
 def register(verbs: Any) -> None:
@@ -39,10 +40,16 @@ def run(args: argparse.Namespace) -> int:
 
 def is_healthy(status: dict[str, Any]) -> bool:
     """Whether nothing in this status needs a person."""
-    devices = all(device["status"] == HEALTHY_DEVICE for device in status["devices"])
+    devices = all(map(_works, status["devices"]))
     uplink = status["uplink"]["status"] in {"online", "disabled"}
     printing = not status["printing"]["unconfirmed"]
     return devices and uplink and printing and not status["ledger"]["reserve_spent"]
+
+
+def _works(device: dict[str, Any]) -> bool:
+    """Whether it does its work. A printer that cannot tell may well print; one that says no does not."""
+    ready = device.get("printer", {}).get("ready")
+    return bool(device["status"] == HEALTHY_DEVICE and ready != CANNOT_PRINT)
 
 
 def _lines(status: dict[str, Any]) -> Iterator[str]:
