@@ -122,7 +122,7 @@ def _faults(uplink: Mapping[str, Any], devices: list[Mapping[str, Any]]) -> list
         for device in devices
         if device["status"] != "ready" and device["reason"]
     ]
-    if uplink["status"] not in {"online", "disabled"} and uplink["reason"]:
+    if uplink["status"] == "offline" and uplink["reason"]:
         text = "নেটওয়ার্ক দেখুন / Check the network"
         found.append({"code": str(uplink["reason"])[:FAULT_CHARACTERS], "text": text})
     return found[:SLIP_FAULTS]

@@ -154,7 +154,7 @@ class Snapshot:
         health = self.uplink.health
         return {
             "status": self.uplink.status,
-            "reason": health.reason,
+            "reason": self.uplink.reason,
             "no_consumer": health.no_consumer,
             "forbidden": health.forbidden,
             "sent_again": health.resent,

@@ -96,6 +96,11 @@ class Uplink:
         """online, draining, degraded or offline, as the centre is told."""
         return self._standing.now().status
 
+    @property
+    def reason(self) -> str:
+        """Why it is not online: what broke the link, else the word that the centre is told."""
+        return self.health.reason or self._standing.now().reason
+
     async def run(self) -> None:
         """Keep the session, send what waits, watch the timers."""
         async with asyncio.TaskGroup() as tasks:

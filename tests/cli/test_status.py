@@ -80,3 +80,15 @@ async def test_a_printer_with_an_open_cover_needs_somebody_and_says_what_to_do(s
     printer.path.cover_open = False
     printer.changed()
     assert await screen.until("cover closed") == 0
+
+
+async def test_a_degraded_uplink_tells_why(screen: Screen) -> None:
+    running = screen.running
+    assert await screen.until("uplink   online\n") == 0
+    running.broker.faults.publishers = frozenset({"DEMO-01"})
+    running.broker.faults.puback_reason = 0x87  # not authorised
+    await running.scanner.scan("RR102030405BD")
+    assert await screen.until("uplink   degraded (forbidden)\n") == 1
+    _, as_json = await screen("--json")
+    uplink: dict[str, Any] = json.loads(as_json)["uplink"]
+    assert (uplink["status"], uplink["reason"]) == ("degraded", "forbidden")

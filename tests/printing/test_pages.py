@@ -52,6 +52,18 @@ async def test_a_slip_of_a_booth_in_trouble_is_drawn_with_its_mark(pages: Pages)
     assert (len(devices), len(faults)) == (8, 3)
 
 
+async def test_only_a_broken_link_sends_somebody_to_the_network(pages: Pages) -> None:
+    for uplink, reason, faults in (
+        ("offline", "uplink.silent", 1),
+        ("degraded", "disk_full", 0),
+        ("draining", "backlog", 0),
+    ):
+        status = {**STATUS, "uplink": {"status": uplink, "reason": reason}, "devices": []}
+        found = pages.slip(status)["fault"]
+        assert isinstance(found, list)
+        assert len(found) == faults
+
+
 @pytest.mark.parametrize("uplink", ["online", "degraded", "offline", "disabled", "unheard-of"])
 @pytest.mark.parametrize("clock", ["ntp", "rtc", "held", "none", "unheard-of"])
 async def test_a_slip_is_drawn_whatever_the_state(pages: Pages, uplink: str, clock: str) -> None:

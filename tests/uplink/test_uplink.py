@@ -145,11 +145,11 @@ async def test_online_is_only_said_after_the_centre_has_answered(port: int, tmp_
     async with centre_on(port) as centre, opened(tmp_path, port) as bench:
         await until(lambda: centre.states)
         assert centre.states == [("degraded", "unproven")]
-        assert bench.uplink.status == "degraded"
+        assert (bench.uplink.status, bench.uplink.reason) == ("degraded", "unproven")
         await centre.acknowledge(bench.ledger.epoch, 0)
         await until(lambda: len(centre.states) == 2)
         assert centre.states[1] == ("online", "")
-        assert bench.uplink.status == "online"
+        assert (bench.uplink.status, bench.uplink.reason) == ("online", "")
 
 
 async def test_an_answer_to_another_connection_proves_nothing(broker: Broker, tmp_path: Path) -> None:
