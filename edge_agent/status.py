@@ -131,6 +131,7 @@ class Snapshot:
                 "acknowledged": self._acked(),
                 "set_aside": self._ledger.set_aside.name if self._ledger.set_aside else None,
                 "reserve_spent": self._ledger.reserve_spent,
+                "directory": str(self._ledger.directory),
             },
             "counter": {
                 "phase": state.phase.value,

@@ -60,6 +60,8 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     yield f"uplink   {uplink['status']}{why}"
     waiting = status["backlog"]["count"]
     yield f"ledger   {ledger['last']} events, {ledger['acknowledged']} acknowledged, {waiting} waiting"
+    if ledger["reserve_spent"]:
+        yield f"disk     full: free space in {ledger['directory']}"
     yield f"counter  {counter['phase']}: {counter['prompt']}"
     yield f"         {counter['accepted']} accepted, {counter['labels']} labels, {counter['refused']} refused"
     yield from _printing(status["printing"])

@@ -118,6 +118,11 @@ class Ledger:
         """Whether the disk was full and the reserved space has been given up."""
         return self._reserve.spent
 
+    @property
+    def directory(self) -> Path:
+        """The state directory: where space has to be freed when the disk is full."""
+        return self._reserve.directory
+
     def tend_reserve(self) -> None:
         """Take the reserved space back after the disk was full. Blocking: call it in a worker."""
         if self._reserve.spent:

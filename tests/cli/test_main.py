@@ -25,7 +25,7 @@ STATUS: dict[str, Any] = {
     "clock": "ntp",
     "uplink": {"status": "online", "reason": ""},
     "backlog": {"count": 0},
-    "ledger": {"last": 7, "acknowledged": 7, "reserve_spent": False},
+    "ledger": {"last": 7, "acknowledged": 7, "reserve_spent": False, "directory": "/var/lib/edge-agent"},
     "counter": {"phase": "idle", "prompt": "পার্সেল স্ক্যান করুন", "accepted": 1, "labels": 1, "refused": 0},
     "printing": {
         "waiting": 0,

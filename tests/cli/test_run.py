@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import sqlite3
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_agent.local.client import ask
-from tests.cli.program import daemon, edge_agent, settings_file
+from tests.cli.program import DEADLINE_S, daemon, edge_agent, settings_file
+
+MIB = 1 << 20
 
 
 def test_it_serves_until_it_is_told_to_stop_and_ends_with_0(tmp_path: Path) -> None:
@@ -91,6 +96,35 @@ def test_a_full_ledger_is_no_reason_not_to_serve(tmp_path: Path) -> None:
         status = ask(agent.socket, {"op": "status"})
         assert status["ledger"]["last"] == last, "the start could not be recorded"
         assert agent.stop() == 0
+
+
+def test_a_full_disk_is_told_where_to_free_space_until_it_has_room_again(tmp_path: Path) -> None:
+    settings, log = settings_file(tmp_path), tmp_path / "log"
+    line = f"disk     full: free space in {tmp_path}/state\n"
+    with _files_of_at_most(MIB), daemon(settings) as agent:
+        ended = edge_agent("status", "--socket", agent.socket)
+        assert (ended.returncode, line in ended.stdout) == (1, True), ended.stdout
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        deadline = time.monotonic() + DEADLINE_S
+        while (ended := edge_agent("status", "--socket", agent.socket)).returncode:
+            assert time.monotonic() < deadline, ended.stdout
+            time.sleep(0.5)
+        assert "disk" not in ended.stdout
+        assert agent.stop() == 0
+    assert log.read_text().count("its reserve is spent: free space in") == 1
+    assert log.read_text().count("is taken back") == 1
+
+
+@contextlib.contextmanager
+def _files_of_at_most(size: int) -> Iterator[None]:
+    """Programs started meanwhile cannot make the reserve, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def _fill(ledger: Path) -> int:

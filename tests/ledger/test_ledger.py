@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -241,6 +242,23 @@ async def test_the_reserve_is_taken_back_when_the_disk_has_room_again(tmp_path: 
     assert ledger.has_room
     assert (tmp_path / "l.db.reserve").stat().st_size == 1 << 20
     await ledger.close()
+
+
+async def test_a_spent_reserve_and_its_return_are_logged_once_each(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "edge_agent.ledger")
+    ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(reserve_mib=1))
+    assert not caplog.records
+    await ledger._worker.write(lambda c: c.execute("PRAGMA max_page_count=1").fetchall())
+    for _ in range(2):
+        with pytest.raises(DeviceError):
+            await _fill(ledger)
+    ledger.tend_reserve()
+    ledger.tend_reserve()
+    await ledger.close()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert f"free space in {tmp_path}" in caplog.records[0].getMessage()
 
 
 async def test_with_little_free_disk_no_parcel_is_begun(tmp_path: Path) -> None:
