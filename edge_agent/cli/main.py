@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 
+from edge_agent.cli.terminal import drop_output, told
 from edge_agent.logs import one_line
 from edge_agent.sdk.errors import ConfigError, EdgeError, LinkError
 
@@ -47,14 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # Bangla on a Latin terminal is escaped, no error
     try:
         code = run(args)
-        sys.stdout.flush()
+        with told():
+            sys.stdout.flush()
     except EdgeError as error:
         _show(error, as_json=getattr(args, "json", False))
         return _code(error)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return OK
     return code
 

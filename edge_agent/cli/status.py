@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.barcodes.display import display
+from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.logs import one_line
 
@@ -32,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
     """0 when everything is well, 1 when something needs a person, 3 when the agent cannot be reached."""
     status = ask(args.socket, {"op": "status"})
     if args.json:
-        print(json.dumps(status, indent=2))
+        tell(json.dumps(status, indent=2))
     else:
-        print("\n".join(map(one_line, _lines(status))))  # a barcode may stand in the prompt
+        tell("\n".join(map(one_line, _lines(status))))  # a barcode may stand in the prompt
     return 0 if is_healthy(status) else 1
 
 

@@ -6,7 +6,10 @@ Must not know: what is told or asked.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
 
 from edge_agent.sdk.errors import ConfigError
 
@@ -17,7 +20,29 @@ YES = frozenset({"y", "yes"})
 def tell(text: str) -> None:
     """Print on stdout; what the terminal cannot show (Bangla on a Latin one) is escaped, not an error."""
     encoding = sys.stdout.encoding or "ascii"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    with told():
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Around writing to stdout. Raises ConfigError where that takes nothing, as a full disk."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()  # the interpreter would try once more at its end
+        raise ConfigError(
+            "output.unwritable",
+            f"the output cannot be written: {error.strerror or error}",
+            hint="send it somewhere else",
+        ) from error
+
+
+def drop_output() -> None:
+    """Let what is still to be written to stdout go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -237,6 +238,38 @@ def test_a_barcode_in_the_status_cannot_act_on_the_terminal(tmp_path: Path, word
         ended = edge_agent("status", *words, "--socket", tmp_path / "s")
     assert all(line.isprintable() for line in ended.stdout.splitlines())
     assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
+def test_an_output_that_takes_nothing_is_one_line_and_no_traceback(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """`edge-agent status > /dev/full`"""
+    command = [*PROGRAM, "status", *words, "--socket", str(tmp_path / "s")]
+    long = {**STATUS, "devices": STATUS["devices"] * 500}  # more than any buffer holds
+    for status in (STATUS, long):
+        with answering(tmp_path / "s", answer(status)), Path("/dev/full").open("w") as full:
+            ended = subprocess.run(
+                command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=40, check=False
+            )
+        assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1), ended.stderr
+        assert "the output cannot be written: No space left on device" in ended.stderr
+        (tmp_path / "s").unlink(missing_ok=True)
+
+
+def test_what_the_end_of_the_program_still_has_to_write_is_no_traceback_either() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*PROGRAM, "decode", "--protocol", "toledo_8217", "--hex", GOOD_FRAME],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=40,
+            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+        )
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1), ended.stderr
+    assert "[output.unwritable]" in ended.stderr
 
 
 def test_bangla_on_a_terminal_that_has_none_is_escaped(tmp_path: Path) -> None:
