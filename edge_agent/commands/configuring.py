@@ -37,8 +37,8 @@ WINDOW_S_LIMIT = 24 * 3600  # of a person on the box
 TYPE = "config.apply"
 LOOK_S = 1.0  # only while a trial runs
 SLOT = "config"  # the serial of the last report that is on record as an event
-KINDS = {"applied": "config.applied", "trial": "config.tried"}
-KINDS |= {"refused": "config.refused", "undone": "config.undone"}
+KINDS = {"applied": "config.applied", "trial": "config.tried", "refused": "config.refused",
+         "undone": "config.undone"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

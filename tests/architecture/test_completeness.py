@@ -20,7 +20,7 @@ from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.values import Reading, Status
 from edge_agent.settings.layers import CENTRE_MAY_SET, ONLY_SIGNED
 from edge_agent.uplink.topics import Topics
-from tests.architecture.tree import ROOT, Function, called, functions, sources, text_of, tree_of
+from tests.architecture.tree import ROOT, called, functions, sources, text_of, tree_of
 
 GUIDE = ROOT / "docs" / "guide.md"
 CONTRACT = ROOT / "docs" / "central-integration.md"
@@ -86,19 +86,20 @@ def _error_codes() -> Iterator[str]:
 def _event_types() -> Iterator[str]:
     """The types that events are made with, named in the call or in the variable that it is given."""
     for path in sources("edge_agent"):
+        constants = dict(_assignments(tree_of(path)))
         for function in functions(path):
-            named = dict(_assignments(function))
+            named = constants | dict(_assignments(function))
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and called(node) in LABEL_EVENTS:
                     yield from (text for part in node.args for text in _texts(part) if LABEL.fullmatch(text))
                 if isinstance(node, ast.Call) and called(node) == "EventDraft" and node.args:
-                    first = node.args[0]
+                    first = node.args[0].value if isinstance(node.args[0], ast.Subscript) else node.args[0]
                     value = named.get(first.id) if isinstance(first, ast.Name) else first
                     yield from (text for text in _texts(value) if EVENT.fullmatch(text))
 
 
-def _assignments(function: Function) -> Iterator[tuple[str, ast.expr]]:
-    for node in ast.walk(function):
+def _assignments(scope: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    for node in ast.walk(scope):
         if isinstance(node, ast.Assign):
             yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
 

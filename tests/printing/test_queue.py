@@ -330,7 +330,7 @@ async def test_what_is_being_sent_is_not_cancelled(tmp_path: Path) -> None:
         assert await bench.refused(bench.queue.cancel(known.order.job, BOOTH)) == "print.sending"
         bench.printers.may_end["printer-1"].set()
         await bench.ends(known, "confirmed")
-        assert await bench.refused(bench.queue.cancel(known.order.job, BOOTH)) == "print.sending"
+        assert await bench.refused(bench.queue.cancel(known.order.job, BOOTH)) == "print.ended"
 
 
 async def test_one_cancelled_while_it_is_drawn_for_its_turn_is_not_printed(tmp_path: Path) -> None:
