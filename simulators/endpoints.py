@@ -8,7 +8,6 @@ A pty is infinitely fast and shows no parity: `line` paces what the device sends
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -20,9 +19,9 @@ from edge_agent.sdk.clock import Clock, SystemClock
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.errors import ConfigError
 from simulators.descriptors import Conversation, Descriptor
+from simulators.talking import BACKLOG, ListeningEndpoint, TalkingEndpoint
 
 MAX_CLIENTS = 8  # more than a booth has programs; further ones are turned away
-BACKLOG = 8  # connections that wait between two turns of the loop
 HOST_QUEUE_BYTES = 4096  # asked of the kernel for what a TCP host sends ahead: a printer's buffer is not ours
 
 
@@ -56,7 +55,7 @@ class Endpoint(Protocol):
         """Come back under the same name. Nothing happens if plugged in already."""
 
 
-class PtyEndpoint:
+class PtyEndpoint(TalkingEndpoint):
     """A serial port: `<directory>/<name>` is a symlink that moves to a new pty at each re-plug."""
 
     def __init__(
@@ -67,10 +66,10 @@ class PtyEndpoint:
         line: SerialSettings | None = None,
         clock: Clock | None = None,
     ) -> None:
+        super().__init__(Conversation(clock or SystemClock(), line))
         if name in {"", ".", ".."} or Path(name).name != name:
             raise ConfigError("sim.port_name", f"{name!r} is no file name")
         self.path = Path(directory) / name
-        self._talk = Conversation(clock or SystemClock(), line)
         self._far_end: int | None = None
 
     @property
@@ -80,23 +79,6 @@ class PtyEndpoint:
     @property
     def connected(self) -> bool:
         return self._far_end is not None
-
-    @property
-    def lost_bytes(self) -> int:
-        """Bytes sent that no host took."""
-        return self._talk.lost_bytes
-
-    async def start(self) -> None:
-        await self.plug()
-
-    async def close(self) -> None:
-        await self.unplug()
-
-    async def read(self) -> bytes:
-        return await self._talk.read()
-
-    async def write(self, data: bytes) -> None:
-        await self._talk.write(data)
 
     async def unplug(self) -> None:
         far_end, self._far_end = self._far_end, None
@@ -121,7 +103,7 @@ class PtyEndpoint:
         self._talk.join(Descriptor(ours))
 
 
-class TcpEndpoint:
+class TcpEndpoint(ListeningEndpoint):
     """A network port. One host at a time (others are turned away at once), or several that all hear all."""
 
     def __init__(
@@ -133,67 +115,21 @@ class TcpEndpoint:
         line: SerialSettings | None = None,
         clock: Clock | None = None,
     ) -> None:
+        super().__init__(Conversation(clock or SystemClock(), line), 1 if one_client else MAX_CLIENTS)
         self._host = host
         self._port = port
-        self._room = 1 if one_client else MAX_CLIENTS
-        self._talk = Conversation(clock or SystemClock(), line)
-        self._listener: socket.socket | None = None
 
     @property
     def url(self) -> str:
         return f"tcp:{self._host}:{self._port}"
 
-    @property
-    def hosts(self) -> int:
-        return self._talk.hosts
-
-    @property
-    def connected(self) -> bool:
-        return self._talk.hosts > 0
-
-    @property
-    def lost_bytes(self) -> int:
-        """Bytes sent that no host took."""
-        return self._talk.lost_bytes
-
-    async def start(self) -> None:
-        await self.plug()
-
-    async def close(self) -> None:
-        await self.unplug()
-
-    async def read(self) -> bytes:
-        return await self._talk.read()
-
-    async def write(self, data: bytes) -> None:
-        await self._talk.write(data)
-
-    async def unplug(self) -> None:
-        if self._listener is None:
-            return
-        asyncio.get_running_loop().remove_reader(self._listener)
-        self._listener.close()
-        self._listener = None
-        self._talk.hang_up()
-
-    async def plug(self) -> None:
-        if self._listener is not None:
-            return
+    def _listen(self) -> socket.socket:
         listener = _listen(self._host, self._port)
         self._port = listener.getsockname()[1]
-        self._listener = listener
-        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+        return listener
 
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            return  # gone again before we looked
-        if self._talk.hosts >= self._room:
-            client.close()
-            return
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._talk.join(Descriptor(client.detach()))
+    def _welcome(self, host: socket.socket) -> None:
+        host.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -136,3 +136,22 @@ class Plug:
         finally:
             self.device.pulled()
             writer.close()
+
+
+class PluggedEndpoint:
+    """The half of an Endpoint that is the port: plugged in, pulled out, at the same place again."""
+
+    def __init__(self, plug: Plug) -> None:
+        self._plug = plug
+
+    async def start(self) -> None:
+        await self._plug.insert()
+
+    async def close(self) -> None:
+        await self._plug.pull()
+
+    async def unplug(self) -> None:
+        await self._plug.pull()
+
+    async def plug(self) -> None:
+        await self._plug.insert()

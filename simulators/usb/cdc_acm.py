@@ -8,13 +8,12 @@ Unlike a pseudo-terminal it sees the host's line settings, DTR and RTS.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 
 from edge_agent.sdk.driver import SerialSettings
 from simulators.usb import descriptors
 from simulators.usb.descriptors import Identity
 from simulators.usb.device import Answer, Handshake, Setup
-from simulators.usb.pipe import Pipe
+from simulators.usb.serial_function import SerialFunction
 from simulators.usb.serial_line import SerialLine
 
 SCANNER = Identity(0x1EAB, 0x1D06, "Booth", "Sim CDC scanner", "CS0001")
@@ -26,15 +25,15 @@ PARITIES, STOPS = "NOEMS", {0: 1, 2: 2}
 _CODING = struct.Struct("<IBBB")  # baud, stop bits, parity, data bits
 
 
-class CdcAcm:
+class CdcAcm(SerialFunction):
     """One serial port."""
 
+    data_in = DATA_IN
     device_class = (2, 0, 0)
     interfaces = 2
 
     def __init__(self, line: SerialLine | None = None) -> None:
-        self.line = line or SerialLine()
-        self.pipe = Pipe()
+        super().__init__(line)
         self._coding = _CODING.pack(9600, 0, 0, 8)
 
     def port_name(self, by_path: str) -> str:
@@ -54,17 +53,6 @@ class CdcAcm:
                 descriptors.endpoint(DATA_IN, descriptors.BULK),
             )
         )
-
-    def abandoned(self, endpoint: int) -> None:
-        if endpoint == DATA_IN & 0x0F:
-            self.pipe.hung_up()
-
-    def attached(self, news: Callable[[], None]) -> None:
-        self.pipe.on_news(news)
-
-    def detached(self) -> None:
-        self.line.dtr = self.line.rts = False
-        self.pipe.hung_up()
 
     def control(self, setup: Setup, data: bytes) -> Answer:
         if setup.request == GET_LINE_CODING and setup.to_host:

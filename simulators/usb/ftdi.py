@@ -6,13 +6,13 @@ status bytes that lead every packet. Must not know: what hangs on the serial sid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from edge_agent.sdk.driver import SerialSettings
 from simulators.usb import descriptors
 from simulators.usb.descriptors import PACKET_BYTES, Identity
 from simulators.usb.device import Answer, Handshake, Setup
-from simulators.usb.pipe import Pipe
+from simulators.usb.serial_function import SerialFunction
 from simulators.usb.serial_line import SerialLine
 
 FT232R_RELEASE = 0x0600  # by this the kernel knows the chip
@@ -32,15 +32,15 @@ RATES = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 
 PARITIES, STOPS = "NOEMS", {0: 1, 2: 2}
 
 
-class Ftdi:
+class Ftdi(SerialFunction):
     """One adapter. With no serial number in its identity, two of them differ only by their USB port."""
 
+    data_in = DATA_IN
     device_class = (0, 0, 0)
     interfaces = 1
 
     def __init__(self, line: SerialLine | None = None) -> None:
-        self.line = line or SerialLine()
-        self.pipe = Pipe()
+        super().__init__(line)
         self._baud = 9600
         self._frame = (8, "N", 1)
         self._latency_ms = 16
@@ -54,17 +54,6 @@ class Ftdi:
             + descriptors.endpoint(DATA_IN, descriptors.BULK)
             + descriptors.endpoint(DATA_OUT, descriptors.BULK)
         )
-
-    def abandoned(self, endpoint: int) -> None:
-        if endpoint == DATA_IN & 0x0F:
-            self.pipe.hung_up()
-
-    def attached(self, news: Callable[[], None]) -> None:
-        self.pipe.on_news(news)
-
-    def detached(self) -> None:
-        self.line.dtr = self.line.rts = False
-        self.pipe.hung_up()
 
     def control(self, setup: Setup, _data: bytes) -> Answer:
         if setup.to_host:

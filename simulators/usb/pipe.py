@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.sdk.errors import LinkError
-from simulators.usb.bus import Plug
+from simulators.usb.bus import Plug, PluggedEndpoint
 from simulators.usb.device import Function, Handshake
 
 ROOM_BYTES = 4096  # a cheap printer's receive buffer; more and the host has to wait
@@ -125,12 +125,12 @@ class StreamFunction(Function, Protocol):
         """The port as the agent's configuration names it, from the by-path name of the USB port."""
 
 
-class UsbEndpoint:
+class UsbEndpoint(PluggedEndpoint):
     """A simulated device's end of a USB port: what simulators.endpoints.Endpoint asks for."""
 
     def __init__(self, function: StreamFunction, plug: Plug) -> None:
+        super().__init__(plug)
         self._function = function
-        self._plug = plug
 
     @property
     def url(self) -> str:
@@ -145,18 +145,6 @@ class UsbEndpoint:
     def lost_bytes(self) -> int:
         """Bytes sent that no host took."""
         return self._function.pipe.lost_bytes
-
-    async def start(self) -> None:
-        await self._plug.insert()
-
-    async def close(self) -> None:
-        await self._plug.pull()
-
-    async def unplug(self) -> None:
-        await self._plug.pull()
-
-    async def plug(self) -> None:
-        await self._plug.insert()
 
     async def read(self) -> bytes:
         return await self._function.pipe.read()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from simulators.usb.bus import Plug
+from simulators.usb.bus import Plug, PluggedEndpoint
 from simulators.usb.hid import HidFunction
 from simulators.usb.hid_pos import HidPos
 from simulators.usb.hid_scale import HidScale
@@ -18,11 +18,11 @@ from simulators.usb.wedge import Wedge
 WAITING_REPORTS = 64  # set by the host and not read yet; more is a host that has gone wrong
 
 
-class ReportEndpoint:
+class ReportEndpoint(PluggedEndpoint):
     """A HID device's end of a USB port: what simulators.endpoints.Endpoint asks for."""
 
     def __init__(self, function: HidFunction, plug: Plug, send: Callable[[bytes], None], url: str) -> None:
-        self._plug = plug
+        super().__init__(plug)
         self._send = send
         self._url = url
         self._set: asyncio.Queue[bytes] = asyncio.Queue(WAITING_REPORTS)
@@ -36,18 +36,6 @@ class ReportEndpoint:
     @property
     def connected(self) -> bool:
         return self._plug.inserted
-
-    async def start(self) -> None:
-        await self._plug.insert()
-
-    async def close(self) -> None:
-        await self._plug.pull()
-
-    async def unplug(self) -> None:
-        await self._plug.pull()
-
-    async def plug(self) -> None:
-        await self._plug.insert()
 
     async def read(self) -> bytes:
         """The next report that the host set."""
