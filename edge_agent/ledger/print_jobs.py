@@ -23,6 +23,7 @@ ORDER_COLUMNS = (
     "job, requester, key, digest, kind, printer, template, subject, data, ttl_ms, ordered,"
     " boot, uptime_ms, utc_ms, clock, voided"
 )
+NEXT_ENTRY = "(SELECT coalesce(max(entry), 0) + 1 FROM print_jobs)"  # clocks jump: orders are numbered
 FINISHED = "('sent', 'confirmed', 'unconfirmed', 'failed', 'expired', 'cancelled')"
 
 
@@ -76,12 +77,17 @@ def put(connection: sqlite3.Connection, order: PrintOrder) -> None:
         *(order.subject, order.data, order.ttl_ms, order.ordered, order.boot),
         *(at.uptime_ms, at.utc_ms, at.quality.value, int(order.voided)),
     )
-    connection.execute(f"INSERT INTO print_jobs ({ORDER_COLUMNS}) VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 - constant columns
+    places = ",".join("?" * len(row))
+    connection.execute(
+        f"INSERT INTO print_jobs ({ORDER_COLUMNS}, entry) VALUES ({places}, {NEXT_ENTRY})",  # noqa: S608 - constant columns
+        row,
+    )
 
 
 def void(connection: sqlite3.Connection, job: str) -> None:
     """The parcel of this label was given up: it must never be printed again, and what is on paper is void."""
-    connection.execute("UPDATE print_jobs SET voided=1, data='' WHERE job=?", (job,))
+    with _overwriting(connection):
+        connection.execute("UPDATE print_jobs SET voided=1, data='' WHERE job=?", (job,))
 
 
 def charge(connection: sqlite3.Connection, paper: Paper) -> None:
@@ -112,8 +118,9 @@ class PrintLedger:
             rows = connection.execute(
                 f"SELECT {STEP_COLUMNS} FROM prints WHERE state IN ('queued', 'sending')"  # noqa: S608 - constant columns
                 f" UNION ALL SELECT {STEP_COLUMNS} FROM prints WHERE state IN ('received', 'rendered')"
-                " ORDER BY utc_ms"
             ).fetchall()
+            entered = {row[0]: _entry(connection, row[0]) for row in rows}
+            rows.sort(key=lambda row: entered[row[0]])
             known = [(_order(connection, "job=?", row[0]), step_of(row)) for row in rows]
             return [Known(order, step) for order, step in known if order and order.ordered == step.attempt]
 
@@ -143,7 +150,7 @@ class PrintLedger:
 
         def work(connection: sqlite3.Connection) -> list[Known]:
             rows = connection.execute(
-                f"SELECT {ORDER_COLUMNS} FROM print_jobs WHERE data<>'' ORDER BY utc_ms DESC LIMIT ?",  # noqa: S608 - constant columns
+                f"SELECT {ORDER_COLUMNS} FROM print_jobs WHERE data<>'' ORDER BY entry DESC LIMIT ?",  # noqa: S608 - constant columns
                 (limit,),
             ).fetchall()
             found = [_latest(connection, _order_of(row)) for row in rows]
@@ -165,12 +172,11 @@ class PrintLedger:
         return await self._worker.read(work)
 
     async def paper(self) -> list[Paper]:
-        """The paper on record, oldest first."""
+        """The paper on record."""
 
         def work(connection: sqlite3.Connection) -> list[Paper]:
             rows = connection.execute(
                 "SELECT job, attempt, printer, mm, boot, uptime_ms, utc_ms, clock FROM print_paper"
-                " ORDER BY utc_ms, uptime_ms"
             )
             return [
                 Paper(job, attempt, printer, mm, boot, Stamp(uptime_ms, utc_ms, ClockQuality(clock)))
@@ -193,7 +199,7 @@ class PrintLedger:
             rows = connection.execute(
                 f"SELECT {ORDER_COLUMNS} FROM print_jobs j WHERE data<>'' AND"  # noqa: S608 - constants
                 " (SELECT state FROM prints p WHERE p.job=j.job ORDER BY attempt DESC LIMIT 1)"
-                f" IN {FINISHED} ORDER BY utc_ms DESC"
+                f" IN {FINISHED} ORDER BY entry DESC"
             )
             return [_order_of(row) for row in rows]
 
@@ -211,7 +217,7 @@ def _forget(connection: sqlite3.Connection, jobs: Sequence[str]) -> None:
     if count <= KEEP_JOBS:
         return
     old = connection.execute(
-        "SELECT job FROM print_jobs WHERE data='' ORDER BY utc_ms LIMIT ?", (count - KEEP_JOBS,)
+        "SELECT job FROM print_jobs WHERE data='' ORDER BY entry LIMIT ?", (count - KEEP_JOBS,)
     ).fetchall()
     connection.executemany("DELETE FROM print_jobs WHERE job=?", old)
     connection.executemany("DELETE FROM prints WHERE job=?", old)
@@ -225,6 +231,11 @@ def _overwriting(connection: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute("PRAGMA secure_delete=OFF")
+
+
+def _entry(connection: sqlite3.Connection, job: str) -> int:
+    row = connection.execute("SELECT entry FROM print_jobs WHERE job=?", (job,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _order(connection: sqlite3.Connection, where: str, *values: str) -> PrintOrder | None:

@@ -80,7 +80,7 @@ def record(connection: sqlite3.Connection, step: PrintStep) -> None:
 def interrupted(connection: sqlite3.Connection) -> list[PrintStep]:
     """Attempts that a stop of the agent left open."""
     rows = connection.execute(
-        f"SELECT {STEP_COLUMNS} FROM prints WHERE state IN ('queued', 'sending') ORDER BY utc_ms"  # noqa: S608 - constant columns
+        f"SELECT {STEP_COLUMNS} FROM prints WHERE state IN ('queued', 'sending')"  # noqa: S608 - constant columns
     )
     return [step_of(row) for row in rows]
 

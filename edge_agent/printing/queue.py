@@ -7,17 +7,17 @@ MQTT.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from dataclasses import replace
 
 from edge_agent.crash import reach
 from edge_agent.events.model import JsonValue
-from edge_agent.ledger.print_jobs import KEEP_DATA, Known
+from edge_agent.ledger.print_jobs import Known
 from edge_agent.ledger.prints import PrintState
 from edge_agent.printing import job as life
-from edge_agent.printing.age import Moment, age
+from edge_agent.printing.age import age
 from edge_agent.printing.job import Job, Requester
+from edge_agent.printing.keeping import Keeping
 from edge_agent.printing.lane import Lane
 from edge_agent.printing.records import Ports, Records
 from edge_agent.printing.scan_back import ScanBack
@@ -30,8 +30,6 @@ from edge_agent.whole import whole
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0  # a disk that takes nothing at the start
-COUNT_S = 60.0  # metrics may be a minute old
-FORGET_MINUTES = 10  # what is to be forgotten after a day may stay ten minutes longer
 REPRINT_GAP_MS = 10_000  # a key pressed five times is one reprint
 
 
@@ -44,6 +42,7 @@ class PrintQueue:
         self._lanes = {printer: Lane(printer, ports, self._records) for printer in printers}
         self._resumed = False
         self._doubtful = 0
+        self._keeping = Keeping(ports, self._records, self.lanes)
         self._scan_back = ScanBack(ports, self._records, self._lanes)
         self._first_lane = next(iter(self._lanes.values()), None)
 
@@ -119,35 +118,7 @@ class PrintQueue:
         async with asyncio.TaskGroup() as tasks:
             for lane in self.lanes:
                 tasks.create_task(lane.run(), name=f"printing on {lane.printer}")
-            tasks.create_task(self._tidy(), name="printing tidied")
-
-    async def _tidy(self) -> None:
-        for minute in itertools.count():
-            try:
-                if minute % FORGET_MINUTES == 0:
-                    await self._forget()
-                await self.summary()
-            except DeviceError as error:
-                log.error("%s", error)
-            await self._ports.clock.sleep(COUNT_S)
-
-    async def _forget(self) -> None:
-        """Paper that no longer counts, and the data of labels that nobody will print again."""
-        prints, now = self._ports.ledger.prints, self._records.now()
-        for lane in self.lanes:
-            lane.feed.window.forget(now)
-        old = [p for p in await prints.paper() if not any(lane.feed.window.counts(p) for lane in self.lanes)]
-        if old:
-            await prints.forget_paper(old)
-        kept = await prints.held()
-        keep_ms = self._ports.rules.keep_ms
-        gone = [
-            order.job
-            for number, order in enumerate(kept)
-            if number >= KEEP_DATA or age(Moment(order.boot, order.at), now).least_ms >= keep_ms
-        ]
-        if gone:
-            await prints.forget(gone)
+            tasks.create_task(self._keeping.run(self.summary), name="what is kept of printing")
 
     def printer_says(self, state: PrinterState) -> None:
         """A printer's condition changed."""
