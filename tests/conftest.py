@@ -10,6 +10,7 @@ import contextlib
 import gc
 import inspect
 import os
+import random
 import socket
 import subprocess
 import threading
@@ -91,14 +92,36 @@ def mosquitto_binary() -> str:
     pytest.fail("mosquitto is missing: `make setup` installs it")
 
 
+def free_port() -> int:
+    """A loopback port that no outgoing connection is given by chance while a killed broker is away."""
+    first_of_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(100):
+        port = random.randrange(10_000, first_of_kernel)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no free port")
+
+
+def until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the broker takes connections."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the broker ended with {process.returncode}")
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        time.sleep(0.01)
+    pytest.fail("the broker did not start")
+
+
 class Mosquitto:
     """A private mosquitto on a loopback port; `kill` is SIGKILL, `start` again keeps the port."""
 
     def __init__(self, binary: str, folder: Path, settings: str = "") -> None:
         self._binary = binary
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._conf = folder / f"mosquitto-{self.port}.conf"
         user = "user root\n" if os.geteuid() == 0 else ""
         self._conf.write_text(
@@ -112,13 +135,7 @@ class Mosquitto:
         self._process = subprocess.Popen(
             [self._binary, "-c", str(self._conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            time.sleep(0.01)
-        pytest.fail("mosquitto did not start")
+        until_listening(self.port, self._process)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -1,7 +1,12 @@
 """Everything of ours that is on the wire at QoS 1, on this connection: one window for all of it.
 
-Owns: the broker's Receive Maximum (paho does not obey it), who is told of which PUBACK, the wait for it.
+Owns: the broker's Receive Maximum (paho does not obey it), who is told of which PUBACK, the wait for it, and
+which message is to blame when the broker hangs up over a size.
 Must not know: what the messages are about, the ledger, paho.
+
+A broker that named no Maximum Packet Size says with its DISCONNECT only that something was too large.
+Whatever it was is still unanswered, so the largest of what is unanswered is at least as large: that one is
+not taken, for certain, and nothing can be said of the others.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ PUBACK_TIMEOUT_S = 20.0  # a broker that took a message and says nothing
 LEAST_WINDOW = 1
 PENALTY_LIMIT = 64  # our largest window is 100: beyond this it is one anyway
 ENVELOPE_BYTES = 24  # of a PUBLISH beside topic and payload
+PACKET_TOO_LARGE = 0x95  # reason of a PUBACK, or of the DISCONNECT of a broker that named no limit
 
 Answered = Callable[[int], object]
 
@@ -38,6 +44,7 @@ class _Under:
 
     answered: Answered
     at_s: float
+    size: int
 
 
 class Flow:
@@ -49,17 +56,23 @@ class Flow:
         self._under: dict[int, _Under] = {}
         self._window = 0
         self._penalty = 1
+        self._spilled = 0  # the largest at QoS 0, which is never answered
         self.budget = budget
 
     def opened(self, window: int) -> None:
         """A new connection. A broker that found us over its maximum before gets half of it."""
         self._under.clear()
+        self._spilled = 0
         self._window = max(LEAST_WINDOW, window // self._penalty)
 
-    def closed(self) -> None:
-        """The connection is gone, and every answer with it."""
-        self._under.clear()
+    def closed(self, code: int = 0) -> None:
+        """The connection is gone, and every answer with it; but the largest is told that it was too large."""
+        under, self._under = list(self._under.values()), {}
         self._window = 0
+        if code == PACKET_TOO_LARGE and under:
+            largest = max(under, key=lambda one: one.size)
+            if largest.size >= self._spilled:
+                largest.answered(PACKET_TOO_LARGE)
 
     def overran(self) -> None:
         """The broker counts more under way than we do: a new connection, with half of the window."""
@@ -79,14 +92,17 @@ class Flow:
     ) -> None:
         """Put one message on the wire; only with room. Raises LinkError uplink.down, uplink.too_large."""
         mid = self._wire.publish(topic, payload, retain=retain, expiry_s=expiry_s)
-        self._under[mid] = _Under(answered, self._clock.monotonic_s())
-        self.budget.spend(len(topic) + len(payload) + ENVELOPE_BYTES)
+        size = len(topic) + len(payload) + ENVELOPE_BYTES
+        self._under[mid] = _Under(answered, self._clock.monotonic_s(), size)
+        self.budget.spend(size)
 
     def spill(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """At QoS 0, outside of the window: lost if the network does not take it at once. Raises LinkError."""
         if self._wire.flowing:
             self._wire.publish(topic, payload, qos=0, retain=retain)
-            self.budget.spend(len(topic) + len(payload) + ENVELOPE_BYTES)
+            size = len(topic) + len(payload) + ENVELOPE_BYTES
+            self._spilled = max(self._spilled, size)
+            self.budget.spend(size)
 
     def puback(self, mid: int, reason: int) -> bool:
         """The broker's answer; False where the message is none of ours."""

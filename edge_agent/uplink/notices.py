@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import LinkError
-from edge_agent.uplink.flow import Flow
+from edge_agent.uplink.flow import PACKET_TOO_LARGE, Flow
 
 ANSWERS = 64  # more than can be under way at once; beyond it the oldest goes, its end is in the ledger
 AGAIN_S = 30.0  # a broker out of quota; the next try
 FORBIDDEN_AGAIN_S = 300.0  # an access list does not change by itself
 NOT_AUTHORISED = 0x87
 FAILED = 0x80
+ANY_BYTES = 1 << 30  # more than MQTT can carry
 
 Shed = Callable[[int, str], None]
 
@@ -52,7 +53,12 @@ class Notices:
         self._unanswered: list[Notice] = []
         self._not_before_s: dict[str, float] = {}
         self._forbidden: set[str] = set()
-        self.too_large: set[str] = set()
+        self._refused_bytes: dict[str, int] = {}
+
+    @property
+    def too_large(self) -> bool:
+        """Whether a notice was given up because the broker takes none of its size."""
+        return bool(self._refused_bytes)
 
     @property
     def forbidden(self) -> bool:
@@ -118,6 +124,9 @@ class Notices:
         return self._clock.monotonic_s() >= self._not_before_s.get(topic, 0.0)
 
     def _send(self, notice: Notice, answered: Callable[[Notice, int], object]) -> None:
+        if len(notice.payload) >= self._refused_bytes.get(notice.topic, ANY_BYTES):
+            self._give_up(notice)
+            return
         try:
             self._flow.send(
                 notice.topic,
@@ -128,8 +137,18 @@ class Notices:
             )
         except LinkError as error:
             if error.code == "uplink.too_large":
-                self.too_large.add(notice.topic)
-                self._unanswered = [one for one in self._unanswered if one is not notice]
+                self._refused_size(notice)
+
+    def _refused_size(self, notice: Notice) -> None:
+        """Neither this one nor any larger one of its topic, on no connection: each would end it."""
+        known = self._refused_bytes.get(notice.topic, ANY_BYTES)
+        self._refused_bytes[notice.topic] = min(known, len(notice.payload))
+        self._give_up(notice)
+
+    def _give_up(self, notice: Notice) -> None:
+        self._unanswered = [one for one in self._unanswered if one is not notice]
+        if notice.until_s is not None:
+            self._shed(1, "size")
 
     def _state_answered(self, notice: Notice, reason: int) -> None:
         if self._note(notice, reason):
@@ -142,6 +161,9 @@ class Notices:
 
     def _note(self, notice: Notice, reason: int) -> bool:
         """Whether the broker has refused it; then its topic rests for a while."""
+        if reason == PACKET_TOO_LARGE:
+            self._refused_size(notice)
+            return False
         forbidden = reason == NOT_AUTHORISED
         (self._forbidden.add if forbidden else self._forbidden.discard)(notice.topic)
         if reason < FAILED:

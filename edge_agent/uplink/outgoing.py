@@ -1,6 +1,7 @@
 """Messages of events on their way out: packed, put on the wire, or held back for a while.
 
-Owns: the size of a message, the pause after a refusal. Must not know: which events, what an answer leads to.
+Owns: the size of a message, what a refused one teaches of it, the pause after a refusal.
+Must not know: which events, what an answer leads to.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from edge_agent.events.model import StoredEvent
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import LinkError
-from edge_agent.uplink.flow import ENVELOPE_BYTES, Flow
+from edge_agent.uplink.flow import ENVELOPE_BYTES, PACKET_TOO_LARGE, Flow
 from edge_agent.uplink.health import Health
 from edge_agent.uplink.messages import BATCH_BYTES, batches
 from edge_agent.uplink.standins import StandIns
@@ -22,9 +23,10 @@ NOT_TAKEN_PAUSE_S = 30.0  # a wire that takes no message of this size
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
-    """One message on the wire: itself, and the numbers in it."""
+    """One message on the wire: itself, the numbers in it, the bytes of its payload."""
 
     seqs: tuple[int, ...]
+    size: int
 
 
 class Outgoing:
@@ -40,6 +42,7 @@ class Outgoing:
         self._topic = topic
         self._booth = booth
         self._limit = BATCH_BYTES
+        self._taken_bytes = BATCH_BYTES  # what a broker that names no limit has not refused for its size
         self._paused_until_s = 0.0
 
     def opened(self, packet_bytes: int) -> None:
@@ -55,6 +58,15 @@ class Outgoing:
     def pause(self, seconds: float) -> None:
         """Nothing leaves for so long."""
         self._paused_until_s = self._clock.monotonic_s() + seconds
+
+    def refused(self, message: Message, reason: int) -> None:
+        """The broker does not take this message for its content, or for its size: then smaller ones follow.
+
+        Of several events each goes alone next. A single one is held back by itself.
+        """
+        if reason == PACKET_TOO_LARGE and len(message.seqs) > 1:
+            self._taken_bytes = max(LEAST_PACKET_BYTES, min(self._taken_bytes, message.size // 2))
+        self._standins.refused(message.seqs)
 
     @property
     def may(self) -> bool:
@@ -72,9 +84,10 @@ class Outgoing:
         """Put events on the wire in messages of at most `batch`; gives those that left."""
         fitting = [self._standins.instead_of(event, self._limit) for event in events]
         count = 1 if self._standins.single else batch
+        limit = min(self._limit, self._taken_bytes)
         left = []
-        for seqs, payload in batches(fitting, self._booth, self._limit, count=count, replay=replay):
-            message = Message(tuple(seqs))
+        for seqs, payload in batches(fitting, self._booth, limit, count=count, replay=replay):
+            message = Message(tuple(seqs), len(payload))
             if not self.may or not self._put(message, payload, answered):
                 break
             left.append(message)

@@ -4,8 +4,7 @@ Owns: what leaves next, what each answer means, when it leaves again. Must not k
 
 An event's life here: in the ledger, on the wire, with the broker (PUBACK), stored by the centre (`dn/ack`).
 PUBACK frees the wire's window, the central acknowledgement moves the ledger's mark. What the centre does not
-acknowledge in time is sent again under the same number. In "broker" mode a PUBACK counts, except "no matching
-subscribers", which is delivery to nobody.
+acknowledge in time is sent again under the same number. In "broker" mode a PUBACK counts, except to nobody.
 
 Three lanes: accepted parcels overtake while much waits (express), everything in order (stream), and what the
 centre asked for again (replay), in this order of right of way. See docs/decisions on priorities.
@@ -24,12 +23,12 @@ from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.uplink.doubt import BATCH_EVENTS, Doubt
 from edge_agent.uplink.express import Express
-from edge_agent.uplink.flow import Flow
+from edge_agent.uplink.flow import PACKET_TOO_LARGE, Flow
 from edge_agent.uplink.health import Health
 from edge_agent.uplink.marks import Marks
 from edge_agent.uplink.outgoing import Message, Outgoing
 from edge_agent.uplink.refusals import Deed, Refusal, refusal
-from edge_agent.uplink.replay import Replay
+from edge_agent.uplink.replay import REPLAY_PAUSE_S, Replay
 from edge_agent.uplink.spans import Spans
 from edge_agent.uplink.standins import StandIns
 
@@ -37,8 +36,6 @@ log = logging.getLogger(__name__)
 
 READ_EVENTS = 8 * BATCH_EVENTS  # one read of the ledger fills this many messages; about 100 KiB of memory
 UNREADABLE_PAUSE_S = 10.0  # a ledger that cannot be read just now
-REPLAY_PAUSE_S = 30.0  # a broker that refused a repetition
-PACKET_TOO_LARGE = 0x95  # DISCONNECT of a broker that did not name its limit
 
 
 class Publisher:
@@ -120,10 +117,8 @@ class Publisher:
         self.replayed.rewind()
         self._wake.set()
 
-    def went_down(self, code: int) -> None:
-        """`code` is the broker's reason, where it gave one."""
-        if code == PACKET_TOO_LARGE and self._sent:
-            self._standins.refused(max((message.seqs for message in self._sent), key=len))
+    def went_down(self) -> None:
+        """The connection is gone; the flow has told before if one of the messages was too large."""
         self._sent.clear()
 
     def central_ack(
@@ -222,6 +217,8 @@ class Publisher:
         """The broker's word on one message; of one that was given up meanwhile it says nothing."""
         stream = self._sent.pop(message, None)
         if stream is None:
+            if reason == PACKET_TOO_LARGE:  # of the message itself that is true all the same
+                self._out.refused(message, reason)
             return
         refused = refusal(reason)
         self.health.no_consumer = refused is not None and refused.deed is Deed.NOBODY
@@ -243,11 +240,15 @@ class Publisher:
         self._wake.set()
 
     def _replay_answered(self, message: Message, reason: int) -> None:
-        if refusal(reason) is None:
+        refused = refusal(reason)
+        if refused is None:
+            self._standins.carried(message.seqs)
             self.replayed.confirmed(message.seqs)
         else:
             self.replayed.rewind()
             self._out.pause(REPLAY_PAUSE_S)
+            if refused.deed is Deed.SPLIT:
+                self._out.refused(message, reason)
         self._wake.set()
 
     def _refused(self, message: Message, reason: int, refused: Refusal) -> None:
@@ -261,7 +262,7 @@ class Publisher:
         if refused.deed is Deed.NOBODY:
             pause_s = self._doubt.nobody()
         elif refused.deed is Deed.SPLIT:
-            self._standins.refused(message.seqs)
+            self._out.refused(message, reason)
         elif refused.deed is Deed.RECONNECT:
             self._flow.overran()
         self._out.pause(pause_s)

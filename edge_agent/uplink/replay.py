@@ -13,6 +13,7 @@ from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.errors import CommandError
 
 REPLAY_EVENTS = 20_000  # what is kept after it was acknowledged; also what one order may ask for
+REPLAY_PAUSE_S = 30.0  # a broker that refused a repetition
 READ_EVENTS = 64
 
 

@@ -183,9 +183,9 @@ class Uplink:
         self.health.connected, self.health.reason, self.health.proven = False, reason, False
         if code in OVERRAN:
             self.flow.overran()
-        self.flow.closed()
+        self.flow.closed(code)
         self._notices.disconnected()
-        self.publisher.went_down(code)
+        self.publisher.went_down()
 
     def acknowledged(self, mid: int, reason: int) -> None:
         self.flow.puback(mid, reason)

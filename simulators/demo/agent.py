@@ -27,7 +27,9 @@ WATCH = b'{"op":"watch"}\n'
 News = Mapping[str, object]
 
 
-def write_config(folder: Path, broker_port: int, printer_port: int, more: str = "") -> Path:
+def write_config(
+    folder: Path, broker_port: int, printer_port: int, more: str = "", protocol: str = "auto"
+) -> Path:
     """The demo's booth.toml with the places of this run, and `more` at its end.
 
     Raises ConfigError outside of a checkout.
@@ -42,6 +44,7 @@ def write_config(folder: Path, broker_port: int, printer_port: int, more: str = 
         (FOLDER, str(folder)),
         (BROKER_PORT, str(broker_port)),
         (PRINTER_PORT, str(printer_port)),
+        ("[uplink]\n", f'[uplink]\nprotocol = "{protocol}"\n'),
     ):
         text = text.replace(old, new)
     path = folder / "booth.toml"

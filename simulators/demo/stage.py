@@ -24,6 +24,7 @@ from simulators.demo.agent import AgentProcess, News, write_config
 from simulators.demo.show import Show
 from simulators.endpoints import PtyEndpoint, TcpEndpoint
 from simulators.label_tray import LabelTray
+from simulators.mqtt.packets import Version
 from simulators.paper_path import Label
 from simulators.printer import PrinterSim
 from simulators.scale import ScaleSim
@@ -42,6 +43,7 @@ class Pace:
     settle_s: float = 0.15
     print_mm_s: float = 150.0
     broker_port: int | None = None
+    protocol: str = "auto"  # as uplink.protocol; "3.1.1" for the centre, too
     settings: str = ""  # added to the end of booth.toml
     signer: tuple[str, Callable[[bytes], str]] | None = None  # what the centre signs its orders with
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -141,9 +143,7 @@ async def stage(folder: Path, show: Show, pace: Pace = PEOPLE) -> AsyncIterator[
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Broker())
         port = pace.broker_port or broker.port
-        central = await stack.enter_async_context(
-            Central(folder / "central.db", "127.0.0.1", port, signer=pace.signer, on_news=central_news)
-        )
+        central = await stack.enter_async_context(_central(folder, port, pace, central_news))
         scanner, scale, printer = _devices(folder, LabelTray(folder / "labels", fallen), pace)
         for device in (scanner, scale, printer):
             await device.endpoint.start()
@@ -151,12 +151,18 @@ async def stage(folder: Path, show: Show, pace: Pace = PEOPLE) -> AsyncIterator[
         running = [asyncio.create_task(device.run()) for device in (scanner, scale, printer)]
         stack.push_async_callback(_end, running)
         printer_port = int(printer.endpoint.url.rpartition(":")[2])
-        config = write_config(folder, port, printer_port, pace.settings)
+        config = write_config(folder, port, printer_port, pace.settings, pace.protocol)
         agent = AgentProcess(config, folder / "agent.sock", folder / "agent.log", agent_news)
         agent.environment.update(pace.environment)
         stack.push_async_callback(agent.stop)  # before the start: it may be cancelled while it waits
         await agent.start()
         yield Stage(folder, broker, central, scanner, scale, printer, agent, record, show, changed)
+
+
+def _central(folder: Path, port: int, pace: Pace, news: Callable[[CentralNews], None]) -> Central:
+    version = Version.V311 if pace.protocol == "3.1.1" else Version.V5
+    file = folder / "central.db"
+    return Central(file, "127.0.0.1", port, version=version, signer=pace.signer, on_news=news)
 
 
 def _devices(folder: Path, tray: LabelTray, pace: Pace) -> tuple[ScannerSim, ScaleSim, PrinterSim]:

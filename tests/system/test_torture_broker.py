@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -19,12 +21,22 @@ from simulators.central.report import Report
 from simulators.central.server import Central
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, Stage, stage
-from tests.conftest import Mosquitto
+from simulators.mqtt.packets import Version
+from tests.system.builtin import BuiltInProcess
 
 pytestmark = pytest.mark.system
 
 CHUNK = 250  # lines between two looks
 STALLED_S = 5.0  # no new event for so long: what is missing was in the pipe when the agent was killed
+
+
+class Killable(Protocol):
+    """A broker in a process of its own that comes back on its port."""
+
+    port: int
+
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -37,30 +49,44 @@ class Plan:
     central_restart: int
 
 
-SMALL = Plan(1500, (400, 900), (650,), 1100)
+SMALL = Plan(1000, (250, 600), (400,), 750)
 LARGE = Plan(20_000, (2_000, 5_000, 8_000, 11_000, 14_000, 17_000), (6_500, 15_500), 10_000)
 
 
-@pytest.mark.timeout(180)
-async def test_nothing_is_lost_or_doubled_under_kills(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    await _run(tmp_path, mosquitto, SMALL)
+@pytest.fixture(params=["builtin", "mosquitto-5", "mosquitto-3.1.1"])
+def killable(request: pytest.FixtureRequest) -> Iterator[tuple[Killable, str]]:
+    """A broker in a process of its own, and the MQTT that is spoken with it."""
+    if request.param == "builtin":
+        broker: Killable = BuiltInProcess()
+        broker.start()
+    else:
+        broker = request.getfixturevalue("mosquitto")
+    yield broker, "3.1.1" if request.param.endswith("3.1.1") else "5"
+    broker.kill()
+
+
+@pytest.mark.timeout(300)
+async def test_nothing_is_lost_or_doubled_under_kills(tmp_path: Path, killable: tuple[Killable, str]) -> None:
+    await _run(tmp_path, *killable, SMALL)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
-async def test_nothing_is_lost_or_doubled_of_twenty_thousand(tmp_path: Path, mosquitto: Mosquitto) -> None:
+async def test_nothing_is_lost_or_doubled_of_twenty_thousand(
+    tmp_path: Path, killable: tuple[Killable, str]
+) -> None:
     began = time.monotonic()
-    last, duplicates = await _run(tmp_path, mosquitto, LARGE)
+    last, duplicates = await _run(tmp_path, *killable, LARGE)
     print(f"{last} events, {duplicates} came again, {time.monotonic() - began:.0f} s")
 
 
-async def _run(folder: Path, mosquitto: Mosquitto, plan: Plan) -> tuple[int, int]:
-    pace = Pace(settle_s=0.02, print_mm_s=2000, broker_port=mosquitto.port)
+async def _run(folder: Path, broker: Killable, protocol: str, plan: Plan) -> tuple[int, int]:
+    pace = Pace(settle_s=0.02, print_mm_s=2000, broker_port=broker.port, protocol=protocol)
     async with stage(folder, Show(io.StringIO()), pace) as running:
         await running.devices_ready()
         first = running.central
         try:
-            await _feed(running, mosquitto, plan, folder)
+            await _feed(running, broker, protocol, plan, folder)
             last, report = await _all_told(running)
             told = running.record.events
         finally:
@@ -73,9 +99,10 @@ async def _run(folder: Path, mosquitto: Mosquitto, plan: Plan) -> tuple[int, int
     return last, report.duplicates
 
 
-async def _feed(running: Stage, mosquitto: Mosquitto, plan: Plan, folder: Path) -> None:
+async def _feed(running: Stage, broker: Killable, protocol: str, plan: Plan, folder: Path) -> None:
     """Lines until there are enough events, with the blows of the plan."""
     centre, sent = running.central, 0
+    version = Version.V311 if protocol == "3.1.1" else Version.V5
     blows = sorted(
         [(at, "broker") for at in plan.broker_kills]
         + [(at, "agent") for at in plan.agent_kills]
@@ -90,15 +117,17 @@ async def _feed(running: Stage, mosquitto: Mosquitto, plan: Plan, folder: Path) 
         while blows and last >= blows[0][0]:
             _, whom = blows.pop(0)
             if whom == "broker":
-                mosquitto.kill()
-                await asyncio.to_thread(mosquitto.start)
+                broker.kill()
+                await asyncio.to_thread(broker.start)
             elif whom == "agent":
                 await running.agent.kill()
                 await running.agent.start()
                 await running.devices_ready()
             else:
                 await centre.stop()
-                centre = running.central = Central(folder / "central.db", "127.0.0.1", mosquitto.port)
+                centre = running.central = Central(
+                    folder / "central.db", "127.0.0.1", broker.port, version=version
+                )
                 await centre.start()
         await _moved(running, last)
 

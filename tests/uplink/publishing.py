@@ -67,8 +67,8 @@ class Bench:
 
     def down(self, code: int = 0) -> None:
         self.health.connected = False
-        self.flow.closed()
-        self.publisher.went_down(code)
+        self.flow.closed(code)
+        self.publisher.went_down()
 
     def answer(self, reason: int = 0) -> None:
         """The broker answers everything that is on the wire."""

@@ -12,6 +12,7 @@ from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.errors import CommandError, DeviceError
 from edge_agent.uplink.doubt import CENTRAL_ACK_TIMEOUT_S, TIMEOUT_CAP_S, WINDOWS_AHEAD
 from edge_agent.uplink.express import WORTH_EVENTS
+from edge_agent.uplink.notices import Notice, Notices
 from edge_agent.uplink.publisher import UNREADABLE_PAUSE_S
 from tests.uplink.publishing import Bench
 
@@ -281,6 +282,84 @@ async def test_too_large_for_a_broker_that_named_no_limit_ends_no_connection_twi
     bench.up(4, BIG)
     await bench.settle()
     assert [len(batch) for batch in bench.wire.seqs()[1:]] == [1, 1, 1, 1]
+
+
+async def test_the_largest_under_way_is_blamed_for_a_size_and_no_other(bench: Bench) -> None:
+    """A message of many small events beside a single large one: what hung up was not the many."""
+    bench.up(4, BIG)
+    await bench.commit(20)
+    await bench.commit(1, text="x" * 9000)
+    await bench.settle()
+    assert [len(batch) for batch in bench.wire.seqs()] == [20, 1]
+    bench.down(0x95)
+    bench.up(4, BIG)
+    await bench.settle()
+    bench.answer()
+    bench.ack(21)
+    await bench.publisher.close()
+    assert [len(batch) for batch in bench.wire.seqs()[2:]] == [21], "nothing had to go alone"
+    kinds = [event["type"] for event in json.loads(bench.wire.messages[3])]
+    assert kinds == ["booth.scan.read.v1"] * 20 + ["booth.event.withheld.v1"]
+    assert await bench.ledger.dead_letters() == 1
+    assert "event_refused" in bench.health.alarms()
+
+
+async def test_a_notice_too_large_costs_no_event(bench: Bench) -> None:
+    notices = Notices(bench.flow, bench.clock, lambda _count, _why: None, telemetry_kept=3)
+    bench.up(4, BIG)
+    await bench.commit(3)
+    notices.newest(Notice("devices", b"[]".ljust(20_000), retain=True))
+    bench.down(0x95)
+    notices.disconnected()
+    assert notices.too_large
+    bench.up(4, BIG)
+    notices.connected()
+    notices.newest(Notice("devices", b"[]".ljust(20_001), retain=True))
+    await bench.settle()
+    assert bench.wire.seqs() == [[1, 2, 3], [], [1, 2, 3]], "the notice does not go again, the events do"
+    notices.newest(Notice("devices", b"[]".ljust(19_999), retain=True))
+    assert bench.wire.seqs()[3:] == [[]], "a smaller one does"
+    bench.answer()
+    bench.ack(3)
+    await bench.publisher.close()
+    assert await bench.ledger.dead_letters() == 0
+
+
+async def test_a_live_weight_too_large_blames_nobody(bench: Bench) -> None:
+    bench.up(4, BIG)
+    await bench.commit(1)
+    bench.flow.spill("live", b"[]".ljust(9000))
+    bench.down(0x95)
+    bench.up(4, BIG)
+    await bench.settle()
+    bench.answer()
+    bench.ack(1)
+    await bench.publisher.close()
+    assert await bench.ledger.dead_letters() == 0
+
+
+async def test_smaller_messages_follow_one_that_was_too_large(bench: Bench) -> None:
+    """A broker that takes 3,000 bytes and does not say so: found in a few steps, and nothing is held back."""
+    bench.up(4, BIG)
+    await bench.commit(320, text="x" * 200)
+    connections = 1
+    for _ in range(400):
+        if bench.publisher.acked == 320:
+            break
+        await bench.settle()
+        under = list(bench.flow._under.items())
+        if any(one.size > 3000 for _, one in under):
+            bench.down(0x95)
+            bench.up(4, BIG)
+            connections += 1
+        else:
+            seqs = [seq for mid, _ in under for seq in bench.wire.seqs()[mid - 1]]
+            bench.answer()
+            bench.ack(max([*seqs, bench.publisher.acked]))
+    await bench.publisher.close()
+    assert bench.publisher.acked == 320
+    assert connections <= 6
+    assert await bench.ledger.dead_letters() == 0
 
 
 # Dead letters
