@@ -39,9 +39,9 @@ torture: setup  ## many thousand cases and events: kills, cuts at each byte, lon
 bench: setup  ## latency, start, idle, throughput, drain beside a bare floor of the same run
 	@$(PY) -m tests.bench $(ARGS)
 
-vm-test: setup  ## the agent on a real kernel with simulated USB devices (QEMU)
+vm-test: setup  ## the agent on a real kernel with simulated USB devices (QEMU); ARGS="-m vm" for its torture, too
 	@tools/vm/setup.sh
-	@$(PY) -m pytest tests/vm -m vm $(ARGS)
+	@$(PY) -m pytest tests/vm -m "vm and not torture" $(ARGS)
 
 clean:  ## remove what was built
 	@rm -rf .venv .work .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli import config_change
+from edge_agent.cli.terminal import tell
 from edge_agent.registry import Registry
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     checked = _check(arguments.file)
     if checked.settings is None:
         return _report(checked.problems, as_json=arguments.json)
-    print("[]" if arguments.json else f"{arguments.file}: ok, {_summary(checked.settings)}")
+    tell("[]" if arguments.json else f"{arguments.file}: ok, {_summary(checked.settings)}")
     return EXIT_OK
 
 
@@ -60,9 +61,9 @@ def run_show(arguments: argparse.Namespace) -> int:
 
     shown = effective(checked.settings)
     if arguments.json:
-        print(json.dumps(shown, indent=2, ensure_ascii=False))
+        tell(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
-        print(to_toml(shown), end="")
+        tell(to_toml(shown), end="")
     return EXIT_OK
 
 
@@ -70,7 +71,7 @@ def run_schema(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # all ver
     """Print the schema."""
     from edge_agent.settings.schema import schema_text
 
-    print(schema_text(Registry.installed()), end="")
+    tell(schema_text(Registry.installed()), end="")
     return EXIT_OK
 
 
@@ -92,7 +93,7 @@ def _check(file: Path) -> Checked:
 
 def _report(problems: Sequence[Problem], *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps([problem.as_json() for problem in problems], indent=2, ensure_ascii=False))
+        tell(json.dumps([problem.as_json() for problem in problems], indent=2, ensure_ascii=False))
     else:
         print(*problems, sep="\n", file=sys.stderr)
     return EXIT_UNUSABLE

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.cli.status import DEFAULT_SOCKET
+from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.registry import Registry
 
@@ -67,19 +68,19 @@ def run_apply(arguments: argparse.Namespace) -> int:
     }
     answer = ask(arguments.socket, request)
     if arguments.json:
-        print(json.dumps(answer))
+        tell(json.dumps(answer))
     elif arguments.confirm:
-        print(f"{arguments.file}: on trial, undone in {arguments.confirm} s")
-        print("to keep it: edge-agent config confirm")
+        tell(f"{arguments.file}: on trial, undone in {arguments.confirm} s")
+        tell("to keep it: edge-agent config confirm")
     else:
-        print(f"{arguments.file}: applied; the agent restarts with it. booth.toml itself was not changed")
+        tell(f"{arguments.file}: applied; the agent restarts with it. booth.toml itself was not changed")
     return EXIT_OK
 
 
 def run_confirm(arguments: argparse.Namespace) -> int:
     """Keep what is on trial."""
     answer = ask(arguments.socket, {"op": "config.confirm"})
-    print(json.dumps(answer) if arguments.json else "confirmed: these settings stay")
+    tell(json.dumps(answer) if arguments.json else "confirmed: these settings stay")
     return EXIT_OK
 
 
@@ -94,9 +95,9 @@ def run_diff(arguments: argparse.Namespace) -> int:
     then = dict(_flat(effective(checked.settings)))
     changed = [key for key in (*now, *(then.keys() - now.keys())) if now.get(key) != then.get(key)]
     if arguments.json:
-        print(json.dumps({key: [now.get(key), then.get(key)] for key in changed}, ensure_ascii=False))
+        tell(json.dumps({key: [now.get(key), then.get(key)] for key in changed}, ensure_ascii=False))
     for key in [] if arguments.json else changed:
-        print(f"{key}: {_shown(now.get(key))} → {_shown(then.get(key))}")
+        tell(f"{key}: {_shown(now.get(key))} → {_shown(then.get(key))}")
     return EXIT_DIFFERENT if changed else EXIT_OK
 
 
@@ -115,7 +116,7 @@ def _check(file: Path) -> Checked:
 
 def _refused(checked: Checked, *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps([problem.as_json() for problem in checked.problems], indent=2, ensure_ascii=False))
+        tell(json.dumps([problem.as_json() for problem in checked.problems], indent=2, ensure_ascii=False))
     else:
         print(*checked.problems, sep="\n", file=sys.stderr)
     return EXIT_UNUSABLE

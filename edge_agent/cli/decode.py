@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge_agent.barcodes.parse import parse
+from edge_agent.cli.terminal import tell
 from edge_agent.logs import one_line
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind, Options, show
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     values = decode(spec, _options(spec, args), chunks)
     shown = [as_object(value) for value in values]
     for item in shown:
-        print(json.dumps(item) if args.json else one_line(_sentence(item)))
+        tell(json.dumps(item) if args.json else one_line(_sentence(item)))
     return 1 if any(item["status"] == INVALID for item in shown) else 0
 
 
@@ -113,7 +114,7 @@ def _list(registry: Registry, *, as_json: bool) -> int:
     specs = [*registry.of_kind(Kind.SCALE), *registry.of_kind(Kind.SCANNER)]
     for spec in sorted(specs, key=lambda spec: spec.name):
         row = {"protocol": spec.name, "kind": spec.kind.value, "title": spec.title, "dialects": spec.dialects}
-        print(json.dumps(row) if as_json else f"{spec.name:<16} {spec.kind:<8} {spec.title}")
+        tell(json.dumps(row) if as_json else f"{spec.name:<16} {spec.kind:<8} {spec.title}")
     return 0
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.config import DEFAULT_FILE
+from edge_agent.cli.terminal import tell
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import CommandError, ConfigError
 
@@ -175,7 +176,7 @@ def _told(arguments: argparse.Namespace, state: str, where: str) -> int:
     else:
         hint = ""
     if arguments.json:
-        print(json.dumps({"state": state, "file": where, "hint": hint}))
+        tell(json.dumps({"state": state, "file": where, "hint": hint}))
     else:
-        print(f"{state}: {where}{f' - {hint}' if hint else ''}")
+        tell(f"{state}: {where}{f' - {hint}' if hint else ''}")
     return 0

@@ -15,6 +15,7 @@ from typing import Any
 
 from edge_agent.cli import preview
 from edge_agent.cli.status import DEFAULT_SOCKET
+from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.logs import one_line
 
@@ -65,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
     if args.order in AWAITED and not args.no_wait:
         answer = _end_of(args.socket, answer)
     if args.json:
-        print(json.dumps(answer))
+        tell(json.dumps(answer))
     else:
-        print("\n".join(map(one_line, _lines(args.order, answer))))
+        tell("\n".join(map(one_line, _lines(args.order, answer))))
     return _code(args.order, answer)
 
 

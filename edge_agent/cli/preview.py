@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.cli.config import DEFAULT_FILE
 from edge_agent.cli.half_blocks import half_blocks
+from edge_agent.cli.terminal import tell
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import ConfigError
 
@@ -76,12 +77,12 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         _write(page, args.out)
     if args.json:
-        print(json.dumps(_facts(template, page, args.out)))
+        tell(json.dumps(_facts(template, page, args.out)))
     elif args.out is not None:
-        print(f"{args.out}: {template.name}, {page.width} x {page.height} dots")
+        tell(f"{args.out}: {template.name}, {page.width} x {page.height} dots")
     else:
         columns = shutil.get_terminal_size((FALLBACK_COLUMNS, 0)).columns
-        print("\n".join(half_blocks(page, columns, plain=not _has_blocks())))
+        tell("\n".join(half_blocks(page, columns, plain=not _has_blocks())))
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from edge_agent.barcodes.courier import SHIPPED, CourierPattern
 from edge_agent.barcodes.display import display
 from edge_agent.barcodes.meaning import Meaning, Shown
 from edge_agent.barcodes.parse import KINDS, parse
+from edge_agent.cli.terminal import tell
 
 DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
 LONGEST_VALUE_SHOWN = 200  # two lines of a terminal; --json gives all of it
@@ -82,10 +83,23 @@ def _run_codes(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """0 when the barcode is valid, 1 when it is refused."""
-    kind = args.kind or ("aim" if has_identifier(args.text) else None)
-    meaning = parse(args.text, kind, couriers=_couriers(args.config))
-    print(json.dumps(_as_published(meaning, kind)) if args.json else _printable("\n".join(lines(meaning))))
+    text = _as_scanned(args.text)
+    kind = args.kind or ("aim" if has_identifier(text) else None)
+    meaning = parse(text, kind, couriers=_couriers(args.config))
+    tell(json.dumps(_as_published(meaning, kind)) if args.json else "\n".join(lines(meaning)))
     return 0 if meaning.valid else 1
+
+
+def _as_scanned(text: str) -> str:
+    """Bytes that are no UTF-8 are Latin-1, as scanners' codecs read them: JSON knows no half characters."""
+    try:
+        sent = os.fsencode(text)
+    except UnicodeEncodeError:  # not from a shell
+        sent = text.encode("utf-8", "surrogatepass")
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        return sent.decode("latin-1")
 
 
 def _couriers(file: Path | None) -> Sequence[CourierPattern]:
@@ -124,9 +138,3 @@ def _text(value: Shown) -> str:
     if isinstance(value, list):
         return " ".join(f"({item[0]}){display(item[1])}" for item in value)
     return display(str(value), LONGEST_VALUE_SHOWN)
-
-
-def _printable(text: str) -> str:
-    """What the terminal cannot show (Bangla on a Latin one) is escaped, not an error."""
-    encoding = sys.stdout.encoding or "ascii"
-    return text.encode(encoding, "backslashreplace").decode(encoding)

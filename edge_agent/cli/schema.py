@@ -28,8 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
         from edge_agent.cli.config import run_schema
 
         return run_schema(arguments)
+    from edge_agent.cli.terminal import tell
     from edge_agent.contract import documents
 
     made = documents.events() if arguments.which == "events" else documents.asyncapi()
-    print(documents.text(made), end="")
+    tell(documents.text(made), end="")
     return 0

@@ -17,11 +17,11 @@ ANSWER_LIMIT = 200  # longer than any answer that is wanted; the rest of a paste
 YES = frozenset({"y", "yes"})
 
 
-def tell(text: str) -> None:
+def tell(text: str, end: str = "\n") -> None:
     """Print on stdout; what the terminal cannot show (Bangla on a Latin one) is escaped, not an error."""
     encoding = sys.stdout.encoding or "ascii"
     with told():
-        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, flush=True)
 
 
 @contextlib.contextmanager

@@ -25,14 +25,26 @@ def in_guest(test: Test) -> Test:
     if IN_GUEST:
         return test
 
+    limit = {"timeout_s": test.takes_s} if hasattr(test, "takes_s") else {}
+
     def on_host(shared_guest: Any, **parameters: object) -> None:
-        shared_guest.call(test, **parameters)
+        shared_guest.call(test, **limit, **parameters)
 
     ours = inspect.Parameter("shared_guest", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = inspect.signature(test)
     on_host.__signature__ = signature.replace(parameters=[ours, *signature.parameters.values()])  # type: ignore[attr-defined]
     on_host.__name__, on_host.__doc__, on_host.__module__ = test.__name__, test.__doc__, test.__module__
     return on_host
+
+
+def lasting(seconds: float) -> Callable[[Test], Test]:
+    """For a body that may take longer than most; stands below `in_guest`."""
+
+    def mark(test: Test) -> Test:
+        test.takes_s = seconds  # type: ignore[attr-defined]
+        return test
+
+    return mark
 
 
 def eventually(check: Callable[[], ValueT], what: str, timeout_s: float = EVENTUALLY_S) -> ValueT:
