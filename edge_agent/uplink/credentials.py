@@ -43,7 +43,8 @@ class Credentials:
         context = ssl.create_default_context(cafile=str(self._ca))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._cert is not None and self._key is not None:
-            self._load_pair(context, self._cert, self._key)
+            if pair.load(context, self._cert, self._key):
+                self._used = self._print()
         self._used_until = self._read_validity()
         return context
 
@@ -80,16 +81,6 @@ class Credentials:
         if "ALERT" in text or isinstance(cause, ssl.SSLError):
             return f"TLS: {text.replace('_', ' ').lower()}{f'; {ours}' if ours else ''}"
         return f"{text}; {ours}" if ours else text
-
-    def _load_pair(self, context: ssl.SSLContext, cert: Path, key: Path) -> None:
-        """A renewal that a power cut interrupted is finished here."""
-        try:
-            context.load_cert_chain(str(cert), str(key))
-        except (ssl.SSLError, FileNotFoundError):
-            if not pair.mend(key):
-                raise
-            self._used = self._print()
-            context.load_cert_chain(str(cert), str(key))
 
     def _own_dates(self) -> str:
         validity, now_ms = self._used_until, self._clock.stamp().utc_ms

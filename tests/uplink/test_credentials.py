@@ -142,13 +142,13 @@ async def test_a_missing_file_is_named_and_looked_for_again(
 async def test_new_files_are_seen_and_used_by_the_next_connection(
     tls_broker: Mosquitto, authority: Authority
 ) -> None:
-    cert, key = authority.issue("B1", ends=datetime.now(UTC) + 40 * DAY)
+    cert, key = authority.issue("B1", ends=datetime.now(UTC) + 39.5 * DAY)
     files = Credentials(authority.ca, cert, key, now())
     async with session_on(address(tls_broker.port, tls=files.context)) as (session, handler):
         assert not files.changed()
         assert files.days_left() == 39
         assert files.alarms() == []
-        new_cert, new_key = authority.issue("B1", ends=datetime.now(UTC) + 400 * DAY)
+        new_cert, new_key = authority.issue("B1", ends=datetime.now(UTC) + 399.5 * DAY)
         cert.write_bytes(new_cert.read_bytes())
         key.write_bytes(new_key.read_bytes())
         assert files.changed()
