@@ -53,9 +53,12 @@ class Admission:
 
     def delay_s(self, command: CommandMessage) -> float:
         """How long this booth waits before it acts, so that a fleet does not act in the same instant."""
-        to_many = command.addressee == FLEET or command.addressee.startswith(GROUP)
         spread_s = command.spread_s if command.spread_s is not None else SPREAD_S
-        return spread_ms(self.booth, command.id, spread_s) / 1000 if to_many else 0.0
+        return spread_ms(self.booth, command.id, spread_s) / 1000 if self.to_many(command) else 0.0
+
+    def to_many(self, command: CommandMessage) -> bool:
+        """Whether it came for the fleet or a group, not for this booth alone."""
+        return command.addressee == FLEET or command.addressee.startswith(GROUP)
 
     def expired(self, command: CommandMessage, clock: Clock) -> bool:
         """A box that does not know the time calls late only what was late before its last known time."""

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 RUN_S = 60.0  # the longest operation: a label on a slow printer
 WAITING = 16  # taken and not yet begun: more than a centre that waits for answers ever sends
+# The same again for orders to many: each may wait an hour for its turn, and must not keep a booth's own out.
+WAITING_FOR_MANY = 16
 
 Inbox = asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]]
 
@@ -50,7 +52,7 @@ class Router:
         self._respond = respond
         self._stored = stored
         self._waiting: asyncio.Queue[CommandMessage] = asyncio.Queue()
-        self._held = 0  # taken and not yet begun, in the queue or on its way to it
+        self._held = {False: 0, True: 0}  # taken and not yet begun, of the booth's own and of those to many
         self.taken_up = asyncio.Event()
         self.applying: list[Taken] = []  # begun before the last restart; whoever applies tells their end
 
@@ -97,7 +99,8 @@ class Router:
         if command.type not in self._operations:
             known = ", ".join(sorted(self._operations))
             raise CommandError("command.unknown", f"no such type; known: {known}")
-        if self._held >= WAITING:
+        to_many = self._admission.to_many(command)
+        if self._held[to_many] >= (WAITING_FOR_MANY if to_many else WAITING):
             raise CommandError("command.busy", "too many commands wait")
         now_ms = self._clock.stamp().utc_ms
         count = self._admission.count(command)
@@ -119,7 +122,7 @@ class Router:
         if delay_s:
             hints["after_ms"] = round(delay_s * 1000)
         self.tell(command.id, "accepted", None, **hints)
-        self._held += 1
+        self._held[self._admission.to_many(command)] += 1
         if delay_s:
             tasks.create_task(self._later(command, delay_s), name="command spread")
         else:
@@ -133,7 +136,7 @@ class Router:
         """One at a time, in the order in which they came."""
         while True:
             command = await self._waiting.get()
-            self._held -= 1
+            self._held[self._admission.to_many(command)] -= 1
             if not await self._ends_expired(command):
                 await self._execute(command)
 

@@ -58,7 +58,6 @@ def load(context: ssl.SSLContext, cert: Path, key: Path) -> bool:
     """Have the pair used; True if a replacement was finished here. Raises OSError, ssl.SSLError: none fits."""
     try:
         context.load_cert_chain(str(cert), str(key))
-        return False
     except (ssl.SSLError, FileNotFoundError):
         if not _belongs(_beside(key), cert):
             raise
@@ -69,6 +68,7 @@ def load(context: ssl.SSLContext, cert: Path, key: Path) -> bool:
             log.warning("the booth's key stays in %s: %s", _beside(key).name, error.strerror)
             return False
         return True
+    return False
 
 
 def _belongs(key: Path, cert: Path) -> bool:

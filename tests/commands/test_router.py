@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent.commands.admission import Admission, spread_ms
 from edge_agent.commands.operations import AfterRestart, Progress, Stepwise
-from edge_agent.commands.router import RUN_S, WAITING, Router
+from edge_agent.commands.router import RUN_S, WAITING, WAITING_FOR_MANY, Router
 from edge_agent.events.model import JsonValue
 from edge_agent.ledger.commands import RESTARTING, STREAMS_LIMIT
 from edge_agent.ledger.ledger import Ledger, Limits
@@ -390,6 +390,22 @@ async def test_more_commands_than_can_wait_are_rejected_and_may_come_again(bench
     await bench.ended(names[-2])
     bench.send(names[-1])
     await bench.until(lambda: "done" in bench.states(names[-1]))
+
+
+async def test_orders_to_many_that_wait_an_hour_keep_no_order_of_the_booth_out(bench: Bench) -> None:
+    many = [f"all-{number}" for number in range(WAITING_FOR_MANY + 1)]
+    for name in many:
+        await bench.until(lambda: not bench.inbox.full())
+        bench.send(name, to="_all", addressee="_all", spread=3600)
+        await bench.until_taken(name)
+    assert [bench.states(name)[-1] for name in many] == ["accepted"] * WAITING_FOR_MANY + ["rejected"]
+    for number in range(WAITING):
+        bench.send(f"own-{number}")
+        assert (await bench.ended(f"own-{number}"))["state"] == "done"
+    await bench.clock.advance(3600)
+    assert {(await bench.ended(name))["state"] for name in many[:-1]} == {"done"}
+    bench.send(many[-1], to="_all", addressee="_all", spread=0)
+    await bench.until(lambda: "done" in bench.states(many[-1]))
 
 
 async def test_a_refused_command_is_answered_with_its_id_and_taken(bench: Bench) -> None:
