@@ -67,6 +67,22 @@ class Authority:
         key_path.chmod(0o600)
         return cert_path, key_path
 
+    def revoke(self, *certs: Path, good_for_days: int = 30) -> Path:
+        """The list of what is taken back, these and no others."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._name)
+            .last_update(_days(-9))
+            .next_update(_days(good_for_days))
+        )
+        for cert in certs:
+            serial = x509.load_pem_x509_certificate(cert.read_bytes()).serial_number
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(_days(-1)).build()
+            builder = builder.add_revoked_certificate(entry)
+        path = self._folder / "revoked.pem"
+        path.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return path
+
     def _sign(
         self,
         subject: x509.Name,

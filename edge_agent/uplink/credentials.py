@@ -43,8 +43,8 @@ class Credentials:
         context = ssl.create_default_context(cafile=str(self._ca))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._cert is not None and self._key is not None:
-            if pair.load(context, self._cert, self._key):
-                self._used = self._print()
+            finished = pair.load(context, self._cert, self._key)
+            self._used = self._print() if finished else self._used
         self._used_until = self._read_validity()
         return context
 

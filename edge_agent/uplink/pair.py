@@ -55,7 +55,7 @@ def put_one(path: Path, content: bytes) -> None:
 
 
 def load(context: ssl.SSLContext, cert: Path, key: Path) -> bool:
-    """Have the pair used; True if a replacement was finished here. Raises OSError, ssl.SSLError: none fits."""
+    """Have the pair used; True if a replacement was finished here. Raises OSError, ssl.SSLError."""
     try:
         context.load_cert_chain(str(cert), str(key))
     except (ssl.SSLError, FileNotFoundError):

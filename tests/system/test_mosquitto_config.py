@@ -36,6 +36,7 @@ from simulators.central.server import Central
 from simulators.mqtt.client import MqttClient
 from simulators.mqtt.packets import Publish, Version
 from tests.authority import Authority
+from tests.conftest import free_port
 from tests.uplink.bench import beside, until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -44,12 +45,6 @@ SHIPPED = Path(__file__).parents[2] / "config" / "mosquitto"
 AT = Stamp(1000, 1_790_000_000_000, ClockQuality.NTP)
 A, B = "BOOTH-A", "BOOTH-B"
 DAY = timedelta(days=1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -107,7 +102,7 @@ class Site:
 def site(mosquitto_binary: str, tmp_path: Path) -> Iterator[Site]:
     """The shipped files with paths and ports of this test, nothing else changed."""
     authority = Authority(tmp_path / "tls")
-    made = Site(tmp_path, mosquitto_binary, authority, _free_port(), _free_port())
+    made = Site(tmp_path, mosquitto_binary, authority, free_port(), free_port())
     cert, key = authority.issue("127.0.0.1", server=True)
     shutil.copy(cert, tmp_path / "tls" / "broker.pem")
     shutil.copy(key, tmp_path / "tls" / "broker.key")
@@ -310,6 +305,69 @@ async def test_a_revoked_or_strange_booth_is_told_why(site: Site, tmp_path: Path
     async with uplink(site, A) as (made, _):
         await until(lambda: "TLS" in made.health.reason or "ca" in made.health.reason)
         assert "unknown ca" in made.health.reason
+
+
+async def _gets_in(site: Site, files: Credentials) -> bool:
+    client = MqttClient(
+        "any",
+        host="127.0.0.1",
+        port=site.port,
+        version=Version.V5,
+        tls=await asyncio.to_thread(files.context),
+    )
+    try:
+        async with client:
+            await client.publish("booth/v1/any/up/evt", b"x")
+    except LinkError:
+        return False
+    return True
+
+
+async def _until_it_is(wanted: bool, site: Site, files: Credentials) -> None:
+    """The broker reads its files again when it comes round to it."""
+    end = time.monotonic() + 20
+    while await _gets_in(site, files) is not wanted:
+        assert time.monotonic() < end
+
+
+async def test_a_certificate_that_was_taken_back_lets_nobody_in(site: Site) -> None:
+    """The line for it is in the shipped file; the list begins empty and is read again at SIGHUP."""
+    conf = site.folder / "mosquitto.conf"
+    assert "\n#crlfile " in conf.read_text()
+    conf.write_text(conf.read_text().replace("\n#crlfile ", "\ncrlfile "))
+    site.authority.revoke()
+    site.stop()
+    site.start()
+    cert, key = site.authority.issue(A)
+    ours = Credentials(site.authority.ca, cert, key, SystemClock())
+    other = site.credentials(B)
+    third_cert, third_key = site.authority.issue("BOOTH-C")  # another name: one that comes anew takes over
+    third = Credentials(site.authority.ca, third_cert, third_key, SystemClock())
+    assert await _gets_in(site, ours)
+    async with MqttClient("C", host="127.0.0.1", port=site.port, tls=third.context()) as before:
+        site.authority.revoke(cert, third_cert)
+        site.reload()
+        await _until_it_is(False, site, ours)
+        assert await _gets_in(site, other)
+        await before.publish("booth/v1/BOOTH-C/up/evt", b"an open connection stays, as the file says")
+    site.credentials = lambda _name: ours  # type: ignore[method-assign]
+    async with uplink(site, A) as (made, ledger):
+        await _commit(made, ledger)
+        await until(lambda: made.health.reason not in {"", "not connected yet"})
+        assert (made.health.connections, ledger.backlog) == (0, 1)
+
+
+async def test_a_list_that_is_out_of_date_lets_nobody_in(site: Site) -> None:
+    conf = site.folder / "mosquitto.conf"
+    conf.write_text(conf.read_text().replace("\n#crlfile ", "\ncrlfile "))
+    site.authority.revoke(good_for_days=-1)
+    site.stop()
+    site.start()
+    booth = site.credentials(A)
+    assert not await _gets_in(site, booth)
+    site.authority.revoke()
+    site.reload()
+    await _until_it_is(True, site, booth)
 
 
 async def test_a_certificate_is_renewed_and_used_without_a_restart(site: Site) -> None:
