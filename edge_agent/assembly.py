@@ -94,8 +94,8 @@ class Parts:
         orders = operations(self.booth, self.counter)
         self.snapshot.printing = self.prints.figures
         prints = Prints(self.prints, self.counter, slip=self._slip, test=self._pages.test)
-        self.server = self._make_server({**orders, **local_operations(prints)})
         self.centre = Centre(settings, ledger, clock, self.snapshot, self.stored)
+        self.server = self._make_server({**orders, **local_operations(prints), **self.centre.local_orders()})
         self.uplink = self.centre.uplink
         orders |= {**central_operations(prints), **self.centre.orders(), **number_operations(self.numbers)}
         checks = {**box_checks(ledger, Path(settings.state.directory)), **self.snapshot.checks()}

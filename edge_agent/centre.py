@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.commands import replay
+from edge_agent.commands.letters import Letters
 from edge_agent.commands.operations import Operation
 from edge_agent.events.model import StoredEvent
 from edge_agent.ledger.ledger import Ledger
@@ -53,7 +54,12 @@ class Centre:
         """What the centre may order of these parts."""
         if self.uplink is None:
             return {}
-        return {replay.TYPE: replay.Replaying(self.uplink.publisher, self._clock)}
+        replaying = replay.Replaying(self.uplink.publisher, self._clock)
+        return {replay.TYPE: replaying, **self._letters(self.uplink).orders()}
+
+    def local_orders(self) -> dict[str, Operation]:
+        """What a person on the box may order of them."""
+        return self._letters(self.uplink).local_orders() if self.uplink is not None else {}
 
     def works(self) -> Iterator[tuple[Awaitable[object], str]]:
         """What runs while the agent does, each with its name."""
@@ -61,6 +67,7 @@ class Centre:
             return
         yield self.uplink.run(), "uplink"
         yield self._metrics(self.uplink).run(), "metrics"
+        yield self._letters(self.uplink).run(), "dead letters"
         if self._credentials is not None:
             yield self._tending(self.uplink, self._credentials).run(), "certificate"
 
@@ -106,6 +113,9 @@ class Centre:
             paths = (tls.ca, tls.cert, tls.key)
             renewal = Renewal(self._settings.booth.id, paths, self._clock, uplink.ask_certificate)
         return Tending(credentials, uplink, renewal, self._clock)
+
+    def _letters(self, uplink: Uplink) -> Letters:
+        return Letters(self._ledger, self._clock, uplink.health, self._stored)
 
     def _metrics(self, uplink: Uplink) -> Metrics:
         return Metrics(

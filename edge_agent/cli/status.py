@@ -63,6 +63,8 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     yield f"ledger   {ledger['last']} events, {ledger['acknowledged']} acknowledged, {waiting} waiting"
     if ledger["reserve_spent"]:
         yield f"disk     full: free space in {ledger['directory']}"
+    if aside := uplink.get("rejected"):
+        yield f"         {aside} that the centre does not take: edge-agent letters list"
     yield f"counter  {counter['phase']}: {counter['prompt']}"
     yield f"         {counter['accepted']} accepted, {counter['labels']} labels, {counter['refused']} refused"
     yield from _printing(status["printing"])

@@ -59,7 +59,7 @@ def box_checks(ledger: Ledger, directory: Path) -> dict[str, Check]:
             "answers_us": (time.perf_counter_ns() - began_ns) // 1000,
             "last": ledger.last,
             "waiting": ledger.backlog,
-            "dead_letters": await ledger.dead_letters(),
+            "dead_letters": ledger.letters.count,
             "reserve_spent": ledger.reserve_spent,
             "set_aside": ledger.set_aside is not None,
         }

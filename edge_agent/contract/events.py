@@ -217,6 +217,15 @@ class EventWithheld(Part):
     type: Word | None = None
 
 
+class LettersForgotten(Part):
+    """So many dead letters are gone from the booth, each with a reason: `age` or `count`."""
+
+    count: Count
+    first: Count
+    last: Count
+    reasons: dict[str, Count]
+
+
 class TelemetryShed(Part):
     """So much telemetry was given up since it was last told."""
 
@@ -246,6 +255,7 @@ DATA: dict[str, type[Part]] = {
     "label.reprinted": LabelPrinted,
     "label.unconfirmed": LabelEnded,
     "ledger.set-aside": LedgerSetAside,
+    "letters.forgotten": LettersForgotten,
     "numbers.leased": NumbersLeased,
     "numbers.low": NumbersLow,
     "numbers.returned": NumbersReturned,

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from edge_agent.events.classes import TELEMETRY
 from edge_agent.events.model import EventDraft, StoredEvent
-from edge_agent.ledger import commands, numbers, outbox, print_jobs, prints
+from edge_agent.ledger import commands, letters, numbers, outbox, print_jobs, prints
 from edge_agent.ledger.commands import Taken
+from edge_agent.ledger.letters import DeadLetters
 from edge_agent.ledger.numbers import Block, NumberStep
 from edge_agent.ledger.outbox import UNACKED_LIMIT, Forget, Marks, Rejection
 from edge_agent.ledger.print_jobs import Paper, PrintLedger, PrintOrder
@@ -26,7 +27,7 @@ from edge_agent.ledger.store import Opened, open_ledger
 from edge_agent.ledger.worker import LedgerWorker
 from edge_agent.sdk.clock import Clock, SystemClock
 from edge_agent.sdk.errors import DeviceError
-from edge_agent.sdk.values import ClockQuality
+from edge_agent.sdk.values import ClockQuality, Stamp
 
 DAY_MS = 86_400_000
 SHED_BACKLOG = UNACKED_LIMIT * 80 // 100  # from here on no telemetry is numbered any more
@@ -74,11 +75,12 @@ class Ledger:
         self.boot = boot
         self.acked = marks.acked
         self.last = marks.last
-        self.dead = outbox.dead_letters(opened.connection)
         self.shed = 0
         self._reserve = reserve
         self._worker = LedgerWorker(opened.connection, reserve.release)
         self.prints = PrintLedger(self._worker)
+        known = frozenset(letters.numbers(opened.connection))
+        self.letters = DeadLetters(self._worker, known, self._append, self._reached, self._now_and_old)
 
     @classmethod
     async def open(
@@ -155,9 +157,7 @@ class Ledger:
         events = self._without_telemetry(entry.events)
 
         def work(connection: sqlite3.Connection) -> list[StoredEvent]:
-            stored = []
-            if events:
-                stored = outbox.append(connection, events, epoch=self.epoch, boot=self.boot, acked=self.acked)
+            stored = self._append(connection, events) if events else []
             for name, body in entry.slots.items():
                 _put_slot(connection, name, body)
             _print(connection, entry)
@@ -167,7 +167,9 @@ class Ledger:
                 commands.finish(connection, entry.finished.id, entry.finished.state, entry.finished.answer)
             return stored
 
-        stored = await self._worker.write(work)
+        return self._reached(await self._worker.write(work))
+
+    def _reached(self, stored: list[StoredEvent]) -> list[StoredEvent]:
         if stored:
             self.last = max(self.last, stored[-1].seq)
         return stored
@@ -189,16 +191,25 @@ class Ledger:
 
     async def acknowledge(self, upto: int, rejected: Sequence[Rejection] = ()) -> None:
         """The central store has everything up to `upto`; what it refused is kept as dead letters."""
+        now, forget = self._now_and_old()
+
+        def work(connection: sqlite3.Connection) -> tuple[Marks, frozenset[int]]:
+            if rejected:
+                letters.keep(connection, rejected, self.boot, now)
+            marks = outbox.acknowledge(connection, upto, forget=forget)
+            return marks, frozenset(letters.numbers(connection)) if rejected else self.letters.known
+
+        marks, self.letters.known = await self._worker.write(work)
+        self.acked = max(self.acked, marks.acked)
+
+    def _now_and_old(self) -> tuple[Stamp, Forget]:
+        """The present, and what is older than `keep_days`."""
         now, keep_ms = self._clock.stamp(), self._limits.keep_days * DAY_MS
         known = now.quality is not ClockQuality.NONE
-        forget = Forget(self.boot, now.uptime_ms - keep_ms, now.utc_ms - keep_ms if known else None)
+        return now, Forget(self.boot, now.uptime_ms - keep_ms, now.utc_ms - keep_ms if known else None)
 
-        def work(connection: sqlite3.Connection) -> tuple[Marks, int]:
-            marks = outbox.acknowledge(connection, upto, rejected, forget=forget)
-            return marks, outbox.dead_letters(connection) if rejected else self.dead
-
-        marks, self.dead = await self._worker.write(work)
-        self.acked = max(self.acked, marks.acked)
+    def _append(self, connection: sqlite3.Connection, events: Sequence[EventDraft]) -> list[StoredEvent]:
+        return outbox.append(connection, events, epoch=self.epoch, boot=self.boot, acked=self.acked)
 
     async def slot(self, name: str) -> str:
         """A flow's durable state, empty where there is none."""
@@ -240,10 +251,6 @@ class Ledger:
     async def unfinished_commands(self) -> list[Taken]:
         """Commands that a stop of the agent left without an end."""
         return await self._worker.read(commands.unfinished)
-
-    async def dead_letters(self) -> int:
-        """How many events the central store has refused for good."""
-        return await self._worker.read(outbox.dead_letters)
 
     async def oldest_waiting_age_s(self, acked: int) -> int | None:
         """Age of the oldest event after `acked` in whole seconds, 0 when none waits.

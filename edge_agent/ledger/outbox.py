@@ -1,6 +1,6 @@
 """Events in the ledger's file: numbered, read back in order, acknowledged by the central store.
 
-Owns: the SQL of events and dead letters. Must not know: threads, MQTT. Each function takes the connection and
+Owns: the SQL of events. Must not know: threads, MQTT. Each function takes the connection and
 runs inside whatever transaction the worker opened.
 """
 
@@ -120,14 +120,8 @@ def _stored(row: tuple[Any, ...], names: dict[int, str], epoch: str) -> StoredEv
     return StoredEvent(epoch, seq, uuid_text(raw), names[boot], kind, subject, at, data)
 
 
-def acknowledge(
-    connection: sqlite3.Connection,
-    upto: int,
-    rejected: Sequence[Rejection] = (),
-    *,
-    forget: Forget | None = None,
-) -> Marks:
-    """Everything up to `upto` is in the central store; rejected ones go to the dead letters first.
+def acknowledge(connection: sqlite3.Connection, upto: int, *, forget: Forget | None = None) -> Marks:
+    """Everything up to `upto` is in the central store, or among the dead letters.
 
     Acknowledged events that `forget` calls old, or beyond KEEP_ACKED, go; never the newest.
 
@@ -135,13 +129,6 @@ def acknowledge(
     """
     now = marks(connection)
     upto = min(upto, now.last)
-    for rejection in rejected:
-        connection.execute(
-            "INSERT OR IGNORE INTO dead_letters"
-            " SELECT seq, ?, type, json_object('subject', subject, 'data', json(data))"
-            " FROM events WHERE seq=?",
-            (rejection.code, rejection.seq),
-        )
     if upto <= now.acked:
         return now
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('acked', ?)", (str(upto),))
@@ -179,12 +166,6 @@ def restore(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], 
         drafts.append(EventDraft(str(kind), str(subject), at, {**body, "salvaged_seq": int(str(row[0]))}))
     append(connection, drafts, epoch=epoch, boot=boot, acked=0)
     return len(drafts)
-
-
-def dead_letters(connection: sqlite3.Connection) -> int:
-    """How many events the central store has refused."""
-    (count,) = connection.execute("SELECT count(*) FROM dead_letters").fetchone()
-    return int(count)
 
 
 def _acked(connection: sqlite3.Connection) -> int:

@@ -22,6 +22,7 @@ class Health:
     budget_spent: bool = False
     resent: int = 0
     rejected: int = 0
+    letters_full: bool = False
     connections: int = 0
     version: int = 0
     trouble: set[str] = field(default_factory=set)
@@ -34,5 +35,6 @@ class Health:
             "duplicate_client_id": self.duplicate,
             "budget_spent": self.budget_spent,
             "dead_letters": self.rejected > 0,
+            "dead_letters_full": self.letters_full,
         }
         return sorted({name for name, holds in now.items() if holds} | self.trouble)

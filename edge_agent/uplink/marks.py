@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 
 from edge_agent.ledger.ledger import Ledger
+from edge_agent.ledger.letters import LETTERS_LIMIT
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.uplink.health import Health
@@ -28,8 +29,8 @@ class Marks:
     def __init__(self, ledger: Ledger, health: Health) -> None:
         self._ledger = ledger
         self._health = health
-        self._known: set[int] = set()
-        health.rejected = ledger.dead
+        self._known: set[int] = set(ledger.letters.known)
+        health.rejected = ledger.letters.count
         self._upto = ledger.acked
         self._written = ledger.acked
         self._rejected: dict[int, Rejection] = {}
@@ -42,13 +43,35 @@ class Marks:
         return bool(self._rejected)
 
     def reject(self, rejections: Sequence[Rejection]) -> list[Rejection]:
-        """To be kept as dead letters; gives those that are not known yet. Written with the next mark."""
+        """To be kept as dead letters; gives those that are not known yet. Written with the next mark.
+
+        Where there is no room for more, it is as if the others had not been refused: see `lacks`.
+        """
         fresh = [rejection for rejection in rejections if rejection.seq not in self._known]
+        room = max(0, LETTERS_LIMIT - self._ledger.letters.count - len(self._rejected))
+        if room or len(fresh) > room:
+            self._health.letters_full = len(fresh) > room
+        fresh = fresh[:room]
         if len(self._known) + len(fresh) > KNOWN_LIMIT:
-            self._known.clear()
+            self._known = set(self._ledger.letters.known)
         self._known.update(rejection.seq for rejection in fresh)
         self._rejected.update((rejection.seq, rejection) for rejection in fresh)
         return fresh
+
+    def lacks(self, rejections: Sequence[Rejection]) -> int | None:
+        """The lowest number of these for which there was no room: its event must stay where it is."""
+        return min((one.seq for one in rejections if one.seq not in self._known), default=None)
+
+    def refused(self, rejections: Sequence[Rejection], upto: int) -> int:
+        """The centre refuses these and has the rest up to `upto`; gives up to where that can be believed.
+
+        Beyond is sent again, until a person or time has made room: nothing is laid aside without a place.
+        """
+        fresh = self.reject(rejections)
+        if fresh:
+            log.error("the centre refuses %d events, first %d: %s", len(fresh), fresh[0].seq, fresh[0].code)
+        lacking = self.lacks([one for one in rejections if one.seq > self._upto])
+        return upto if lacking is None else min(upto, lacking - 1)
 
     def reach(self, upto: int) -> None:
         """Everything up to here is stored centrally."""
@@ -100,7 +123,7 @@ class Marks:
                 self._again(MARK_AGAIN_S)
                 return
             self._written = max(self._written, upto)
-            self._health.rejected = self._ledger.dead
+            self._health.rejected = self._ledger.letters.count
             if not self._is_much():
                 break
         self._soon()

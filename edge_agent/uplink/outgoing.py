@@ -82,7 +82,12 @@ class Outgoing:
         replay: str = "",
     ) -> list[Message]:
         """Put events on the wire in messages of at most `batch`; gives those that left."""
-        fitting = [self._standins.instead_of(event, self._limit) for event in events]
+        fitting = list[StoredEvent]()
+        for event in events:
+            may_leave = self._standins.instead_of(event, self._limit)
+            if may_leave is None:
+                break
+            fitting.append(may_leave)
         count = 1 if self._standins.single else batch
         limit = min(self._limit, self._taken_bytes)
         left = []

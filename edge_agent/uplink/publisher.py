@@ -133,12 +133,11 @@ class Publisher:
             self.health.trouble.add("ack_beyond_end")
             log.error("the centre acknowledges %d, but only %d events exist", upto, last)
             upto = last
-        fresh = self._marks.reject([r for r in rejected if r.seq <= last])
-        if fresh:
-            log.error("the centre refuses %d events, first %d: %s", len(fresh), fresh[0].seq, fresh[0].code)
-        for first, final in also:
-            self._also.add(max(first, self._acked + 1), min(final, last))
-        self._stored_upto(upto)
+        believed = self._marks.refused([r for r in rejected if r.seq <= last], upto)
+        if believed == upto:
+            for first, final in also:
+                self._also.add(max(first, self._acked + 1), min(final, last))
+        self._stored_upto(believed)
 
     def resend(self) -> None:
         """The centre has come back: what it has not acknowledged may never have reached it."""

@@ -59,8 +59,8 @@ class StandIns:
         if self._suspects:
             self._suspects.difference_update(seqs)
 
-    def instead_of(self, event: StoredEvent, limit: int) -> StoredEvent:
-        """The event itself, or a note in its place."""
+    def instead_of(self, event: StoredEvent, limit: int) -> StoredEvent | None:
+        """The event itself, or a note in its place; None where there is no room to lay it aside for that."""
         if event.seq in self._refused:
             return self._withhold(event, "refused_by_broker")
         longest = ESCAPED * (len(event.data) + len(event.subject)) + ENVELOPE_BYTES
@@ -91,9 +91,13 @@ class StandIns:
         """The same at every repetition."""
         return uuid_text(hashlib.sha256(f"{self._booth}/{self._epoch}/{seq}".encode()).digest()[:16])
 
-    def _withhold(self, event: StoredEvent, reason: str) -> StoredEvent:
+    def _withhold(self, event: StoredEvent, reason: str) -> StoredEvent | None:
         self._health.trouble.add("event_too_large" if reason.startswith("too") else "event_refused")
-        if self._marks.reject([Rejection(event.seq, reason)]):
+        aside = [Rejection(event.seq, reason)]
+        fresh = self._marks.reject(aside)
+        if self._marks.lacks(aside) is not None:
+            return None
+        if fresh:
             log.error("event %d is not sent: %s; kept as a dead letter", event.seq, reason)
         body = compact({"reason": reason, "type": event.type}).decode()
         return replace(event, type=WITHHELD, subject=event.subject[:SUBJECT_KEPT], data=body)

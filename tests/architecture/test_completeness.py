@@ -9,7 +9,7 @@ from typing import cast
 
 from edge_agent.booth import Booth
 from edge_agent.cli.decode import as_object
-from edge_agent.commands import configuring, replay
+from edge_agent.commands import configuring, letters, replay
 from edge_agent.commands.agent_ops import Controls, agent_operations, number_operations
 from edge_agent.commands.operations import operations
 from edge_agent.commands.print_ops import Prints, central_operations
@@ -58,7 +58,7 @@ def test_the_contract_names_the_commands_that_exist_and_no_others() -> None:
         **number_operations(Numbers.__new__(Numbers)),
         **central_operations(prints),
     }
-    assert told == set(known) | {replay.TYPE, configuring.TYPE}
+    assert told == set(known) | {replay.TYPE, configuring.TYPE, letters.LIST, letters.RELEASE}
 
 
 def test_the_keys_that_the_centre_may_set_are_the_documented_ones() -> None:

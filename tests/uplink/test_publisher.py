@@ -97,7 +97,7 @@ async def test_a_refused_event_becomes_a_dead_letter_and_the_stream_goes_on(benc
     await bench.commit(3)
     bench.publisher.central_ack(bench.ledger.epoch, 3, (Rejection(2, "schema"),))
     await bench.publisher.close()
-    assert await bench.ledger.dead_letters() == 1
+    assert len(await bench.ledger.letters.between(0, 1 << 40, 9999)) == 1
     assert bench.ledger.acked == 3
 
 
@@ -193,7 +193,7 @@ async def test_an_event_the_broker_cannot_carry_leaves_a_marked_place_and_is_kep
     assert list(chain(*bench.wire.seqs())) == [1, 2]
     bench.publisher.central_ack(bench.ledger.epoch, 2, ())
     await bench.publisher.close()
-    assert await bench.ledger.dead_letters() == 1
+    assert len(await bench.ledger.letters.between(0, 1 << 40, 9999)) == 1
 
 
 async def test_a_gap_at_the_centre_is_filled_although_newer_events_go_on(bench: Bench) -> None:
