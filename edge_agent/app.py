@@ -11,13 +11,14 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.assembly import Parts, configured_devices
 from edge_agent.clock import ClockFloor, boot_id, system_clock
 from edge_agent.commands.agent_ops import Controls
-from edge_agent.commands.joining import make_configuring, offer_configuring
+from edge_agent.commands.joining import make_configuring, offer_configuring, trial_of
 from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.single import only_agent
@@ -152,6 +153,7 @@ class App:
             restart=self._restart.set,
         )
         offer_configuring(made, parts.router, parts.server)
+        parts.snapshot.trial = partial(trial_of, self._started, ledger.boot, clock)
         wishes = parts.uplink.desired if parts.uplink else asyncio.Queue[bytes]()
         return lambda: made.run(wishes, parts.router)
 

@@ -20,6 +20,7 @@ from edge_agent.supervisor import DeviceStatus, DeviceView
 from edge_agent.uplink.messages import utc_text
 from edge_agent.uplink.uplink import Uplink
 
+NOT_THERE = frozenset({DeviceStatus.ABSENT, DeviceStatus.OPENING})
 CONTRACT = 1  # the version in every event's type and in the root of the topics
 
 
@@ -48,6 +49,7 @@ class Snapshot:
         self._started = clock.stamp()
         self.uplink: Uplink | None = None
         self.printing: Callable[[], Mapping[str, JsonValue]] = dict
+        self.trial: Callable[[], Mapping[str, JsonValue] | None] = lambda: None
 
     def presence(self) -> Mapping[str, JsonValue]:
         """What `up/state` carries beside the status."""
@@ -125,6 +127,7 @@ class Snapshot:
             **self.presence(),
             "running_ms": self._clock.stamp().uptime_ms - self._started.uptime_ms,
             "uplink": self._uplink(),
+            "configuration_on_trial": self.trial(),
             "ledger": {
                 "epoch": self._ledger.epoch,
                 "last": self._ledger.last,
@@ -188,6 +191,8 @@ class Snapshot:
             "bad_frames": view.bad_frames,
             "capabilities": list(view.capabilities),
         }
+        if view.status in NOT_THERE:
+            return shown  # what it said last is no word about now
         if weight := self._booth.latest_weight.get(view.id):
             age = self._clock.stamp().uptime_ms - weight.at.uptime_ms
             shown["reading"] = {

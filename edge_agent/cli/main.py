@@ -29,6 +29,7 @@ VERBS = {
     "scan": "edge_agent.cli.scan",
     "print": "edge_agent.cli.order",
     "devices": "edge_agent.cli.devices",
+    "parcel": "edge_agent.cli.parcel",
     "letters": "edge_agent.cli.letters",
     "enroll": "edge_agent.cli.enroll",
     "schema": "edge_agent.cli.schema",

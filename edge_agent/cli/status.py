@@ -61,6 +61,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     yield f"uplink   {uplink['status']}{why}"
     waiting = status["backlog"]["count"]
     yield f"ledger   {ledger['last']} events, {ledger['acknowledged']} acknowledged, {waiting} waiting"
+    yield from _trial(status.get("configuration_on_trial"))
     if ledger["reserve_spent"]:
         yield f"disk     full: free space in {ledger['directory']}"
     if aside := uplink.get("rejected"):
@@ -73,6 +74,12 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         if device["hint"]:
             yield f"             {device['hint']}"
     yield from map(_stranger_line, status.get("unknown_devices", ()))
+
+
+def _trial(trial: dict[str, Any] | None) -> Iterator[str]:
+    if trial is not None:
+        to_keep = "edge-agent config confirm" if trial["waits_for"] == "person" else "the centre answers"
+        yield f"config   on trial: undone in {_span(trial['undone_in_s'] * 1000)} unless {to_keep}"
 
 
 def _stranger_line(stranger: dict[str, str]) -> str:

@@ -73,6 +73,16 @@ def make_configuring(
     return made
 
 
+def trial_of(started: Started, boot: str, clock: Clock) -> Mapping[str, JsonValue] | None:
+    """What a person is told of a configuration on trial: what it waits for, and when it is undone."""
+    trial = started.generations.standing.trial
+    if trial is None:
+        return None
+    running = trial.boot == boot
+    left_ms = trial.ends_ms - clock.stamp().uptime_ms if running else trial.window_ms
+    return {"waits_for": trial.wait, "undone_in_s": max(0, left_ms) // 1000}
+
+
 def offer_configuring(made: Configuring, router: Router, server: LocalServer) -> None:
     """Let the centre and the command line order it."""
     router.extend({configuring.TYPE: Stepwise(made.command)})

@@ -99,7 +99,8 @@ class Ledger:
         Raises DeviceError ledger.unusable.
         """
         limits = limits or Limits()
-        reserve = Reserve(path.with_name(path.name + ".reserve"), limits.reserve_mib)
+        clock = clock or SystemClock()
+        reserve = Reserve(path.with_name(path.name + ".reserve"), limits.reserve_mib, clock.monotonic_s)
         try:
             opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
         except DeviceError:  # a disk without one free page cannot even open it
@@ -107,7 +108,7 @@ class Ledger:
                 raise
             opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
         reserve.fill()
-        ledger = cls(opened, boot, reserve, limits, clock or SystemClock())
+        ledger = cls(opened, boot, reserve, limits, clock)
         if opened.salvaged:
             ledger.salvaged = await ledger._worker.write(
                 lambda c: outbox.restore(c, opened.salvaged, boot, opened.epoch)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from typing import Any, TypeVar
 from edge_agent.crash import reach
 from edge_agent.ledger.durable import replace_file
 from edge_agent.sdk.errors import DeviceError
+
+log = logging.getLogger(__name__)
 
 KEPT = 6  # the one in force, the last good one, and a few for a person who looks for what went wrong
 STARTS = 4  # of one trial: the one that applies it and three accidents; a crash loop is over in seconds
@@ -183,6 +186,7 @@ class Generations:
         report = self._next(replace(standing.report, state="undone", reason=reason)) or standing.report
         self.standing = replace(standing, current=trial.previous, spurned=spurned, trial=None, report=report)
         self._stand(self.standing)
+        log.warning("the configuration on trial is undone (%s), the one before it is in force again", reason)
         reach("config.undone")
         return True
 

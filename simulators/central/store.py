@@ -37,10 +37,13 @@ class Store:
             return self._take_all(messages, rejection)
 
     def add_command(self, booth: str, kind: str, make: Callable[[int], tuple[str, str]], now_ms: int) -> str:
-        """Number and keep a command; `make` gives its id and payload for that number. Gives the payload."""
+        """Number and keep a command; `make` gives its id and payload for that number. Gives the payload.
+
+        The number comes from the clock: a store of yesterday, put back, begins above what it has lost.
+        """
         with self._transaction():
             last = self._db.execute("SELECT max(counter) FROM commands WHERE booth = ?", (booth,)).fetchone()
-            counter = int(last[0] or 0) + 1
+            counter = max(int(last[0] or 0) + 1, now_ms)
             command_id, payload = make(counter)
             self._db.execute(
                 "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?)",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.main import main
+from edge_agent.cli.status import _trial
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, Stage, stage
 
@@ -92,3 +93,47 @@ async def test_a_degraded_uplink_tells_why(screen: Screen) -> None:
     _, as_json = await screen("--json")
     uplink: dict[str, Any] = json.loads(as_json)["uplink"]
     assert (uplink["status"], uplink["reason"]) == ("degraded", "forbidden")
+
+
+async def test_a_device_that_is_gone_is_not_shown_as_it_last_was(screen: Screen) -> None:
+    printer = screen.running.printer
+    assert await screen.until("paper ok, cover closed\n") == 0
+    await printer.endpoint.close()
+    assert await screen.until("escpos       absent") == 1
+    _, shown = await screen()
+    assert "paper ok" not in shown
+    _, as_json = await screen("--json")
+    assert "printer" not in next(one for one in json.loads(as_json)["devices"] if one["id"] == "printer-1")
+
+
+async def test_the_verbs_for_dead_letters_and_parcels_reach_the_agent(
+    screen: Screen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def verb(*words: str) -> tuple[int, str]:
+        capsys.readouterr()
+        socket = str(screen.running.folder / "agent.sock")
+        code = await asyncio.to_thread(main, [*words, "--socket", socket])
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    assert await verb("letters", "list") == (0, "0 dead letters\n")
+    code, told = await verb("letters", "show", "7")
+    assert (code, "[letters.unknown]" in told) == (1, True)
+    code, told = await verb("parcel", "void")
+    assert (code, "nothing_to_do" in told) == (1, True)
+    code, told = await verb("parcel", "number")
+    assert (code, "number" in told) == (1, True), told
+    following = screen.running.record.events + 1
+    screen.running.central.moods.reject_seqs = dict.fromkeys(range(following, following + 4), "event.type")
+    await screen.running.scanner.scan("HELLO")
+    assert await screen.until("that the centre does not take: edge-agent letters list") == 0
+    code, told = await verb("letters", "list")
+    assert (code, "event.type" in told) == (1, True)
+
+
+def test_a_configuration_on_trial_has_a_line() -> None:
+    (person,) = _trial({"waits_for": "person", "undone_in_s": 125})
+    assert person == "config   on trial: undone in 0:02:05 unless edge-agent config confirm"
+    (link,) = _trial({"waits_for": "link", "undone_in_s": 599})
+    assert link == "config   on trial: undone in 0:09:59 unless the centre answers"
+    assert list(_trial(None)) == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -231,12 +233,21 @@ async def _fill(ledger: Ledger) -> None:
         await ledger.commit(Entry([draft("x" * 500 + str(i))]))
 
 
-async def test_the_reserve_is_taken_back_when_the_disk_has_room_again(tmp_path: Path) -> None:
+def _disk_full(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=1, f_frsize=1024))
+
+
+async def test_the_reserve_is_taken_back_when_the_disk_has_room_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(reserve_mib=1, refuse_free_mib=1))
     assert ledger.has_room
     await ledger._worker.write(lambda c: c.execute("PRAGMA max_page_count=1").fetchall())
-    with pytest.raises(DeviceError):
-        await _fill(ledger)
+    with monkeypatch.context() as full:
+        _disk_full(full)
+        with pytest.raises(DeviceError):
+            await _fill(ledger)
+        ledger.tend_reserve()
     assert not ledger.has_room
     ledger.tend_reserve()
     assert ledger.has_room
@@ -245,20 +256,53 @@ async def test_the_reserve_is_taken_back_when_the_disk_has_room_again(tmp_path: 
 
 
 async def test_a_spent_reserve_and_its_return_are_logged_once_each(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, "edge_agent.ledger")
     ledger = await Ledger.open(tmp_path / "l.db", "boot", limits=Limits(reserve_mib=1))
     assert not caplog.records
     await ledger._worker.write(lambda c: c.execute("PRAGMA max_page_count=1").fetchall())
-    for _ in range(2):
-        with pytest.raises(DeviceError):
-            await _fill(ledger)
+    with monkeypatch.context() as full:
+        _disk_full(full)
+        for _ in range(2):
+            with pytest.raises(DeviceError):
+                await _fill(ledger)
+            ledger.tend_reserve()
     ledger.tend_reserve()
     ledger.tend_reserve()
     await ledger.close()
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert f"free space in {tmp_path}" in caplog.records[0].getMessage()
+
+
+async def test_a_ledger_at_its_own_limit_says_so_once_and_does_not_go_on_and_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk has room: to give the reserve back every few seconds would change nothing but the state."""
+    caplog.set_level(logging.INFO, "edge_agent.ledger")
+    clock = ManualClock()
+    ledger = await Ledger.open(
+        tmp_path / "l.db", "boot", limits=Limits(reserve_mib=1, refuse_free_mib=1), clock=clock
+    )
+
+    async def limit(pages: int) -> None:
+        await ledger._worker.read(lambda c: c.execute(f"PRAGMA max_page_count={pages}").fetchall())
+
+    for _ in range(2):
+        await limit(1)
+        for _ in range(6):
+            with pytest.raises(DeviceError):
+                await _fill(ledger)
+            ledger.tend_reserve()
+            assert not ledger.has_room
+            await clock.advance(10)
+        await limit(1 << 20)
+        await clock.advance(600)
+        ledger.tend_reserve()
+        assert ledger.has_room
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "its own limit" in caplog.records[0].getMessage()
+    await ledger.close()
 
 
 async def test_with_little_free_disk_no_parcel_is_begun(tmp_path: Path) -> None:

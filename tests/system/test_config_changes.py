@@ -125,11 +125,17 @@ async def test_a_file_tried_on_the_box_is_undone_by_itself_and_kept_when_confirm
     async with stage(tmp_path, Show(io.StringIO()), pace()) as running:
         await _apply(running, tmp_path, confirm="2s")
         await until(running, lambda shown: state_of(shown) == "undone" and max_kg(shown) == "30")
+        assert "the configuration on trial is undone (time)" in (tmp_path / "agent.log").read_text()
         file = await _apply(running, tmp_path, confirm="10m")
         await until(running, lambda shown: max_kg(shown) == "25" and shown["trial"])
+        trial = (await running.agent.status())["configuration_on_trial"]
+        assert isinstance(trial, dict)
+        assert trial["waits_for"] == "person"
+        assert 0 < trial["undone_in_s"] <= 600
         assert (await _cli(running, "diff", str(file)))[0] == 0
         assert (await _cli(running, "confirm"))[0] == 0
         await until(running, is_kept)
+        assert (await running.agent.status())["configuration_on_trial"] is None
         code, out = await _cli(running, "diff", str(tmp_path / "booth.toml"))
         assert (code, out.strip()) == (1, 'counter.max_weight_kg: "25" → "30"')
         await running.agent.kill()
