@@ -24,13 +24,14 @@ import pytest
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.uplink import doubt, flow, uplink
-from edge_agent.uplink.backoff import STABLE_S, Backoff
+from edge_agent.uplink.backoff import STABLE_S
 from simulators.broker import Broker as BuiltIn
 from simulators.central.server import Central
 from simulators.mqtt.client import MqttClient
 from simulators.mqtt.packets import Version
 from tests.conftest import Mosquitto
 from tests.system.booth import Booth, booth
+from tests.system.herd import modelled
 from tests.uplink.bench import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -316,25 +317,10 @@ def _bug(_message: object) -> None:
 
 async def reconnect_herd(_site: Site) -> None:
     """9,000 booths after a broker's restart that shakes 331 hands a second and drops who waits over 4 s."""
-    rate, patience_s, booths = 331, 4.0, 9000
-    backoffs = [Backoff(0.0, seed) for seed in range(booths)]
-    tries = sorted((backoff.delay_s(600.0), number) for number, backoff in enumerate(backoffs))
-    back: dict[int, float] = {}
-    while tries:
-        tries.sort()
-        second = int(tries[0][0])
-        now = [entry for entry in tries if entry[0] < second + 1]
-        tries = tries[len(now) :]
-        for place, (at_s, number) in enumerate(now):
-            if place < rate:
-                back[number] = at_s
-            else:
-                backoffs[number].failed(busy=True, refused=False)
-                tries.append((at_s + patience_s + backoffs[number].delay_s(at_s), number))
-    assert len(back) == booths
-    ends = sorted(back.values())
-    assert ends[-1] < 300, "all are back within five minutes"
-    assert ends[booths // 2] < 60, "half of them within one"
+    found = modelled(9000, 331, 4.0, 600.0)
+    assert len(found.back_s) == 9000
+    assert found.back_s[-1] < 300, "all are back within five minutes"
+    assert found.by(0.5) < 60, "half of them within one"
 
 
 async def poison(site: Site) -> None:
