@@ -163,11 +163,12 @@ def thousand() -> Iterator[tuple[bytes, str]]:
         yield hostile(f"h-{number}", number), reason
 
 
-def pace(port: int | None = None) -> Pace:
+def pace(port: int | None = None, protocol: str = "auto") -> Pace:
     return Pace(
         settle_s=0.02,
         print_mm_s=2000,
         broker_port=port,
+        protocol=protocol,
         settings=KEY.toml,
         signer=(KEY.id, KEY.sign_bytes),
     )
@@ -216,11 +217,9 @@ async def test_messages_of_five_megabytes_are_not_read(
     """MQTT 5: the broker keeps back what is larger than we say we take. 3.1.1 cannot say so: refused here."""
     huge = tmp_path / "huge"
     huge.write_bytes(signed("huge", GOOD_COUNTER + 1, args={"x": "y" * 5_000_000}))
-    config = pace(mosquitto.port)
+    config = pace(mosquitto.port, protocol)
     async with stage(tmp_path, Show(io.StringIO()), config) as running:
         await running.devices_ready()
-        if protocol == "3.1.1":
-            await _with_protocol(running, tmp_path)
         async with attacker_on(mosquitto.port) as attacker:
             await attacker.client.publish(CMD, signed("good", GOOD_COUNTER))
             await attacker.until_answered(1)
@@ -242,14 +241,6 @@ async def _publish_file(port: int, file: Path) -> None:
         "mosquitto_pub", "-p", str(port), "-q", "1", "-t", CMD, "-f", str(file)
     )
     assert await sender.wait() == 0
-
-
-async def _with_protocol(running: Stage, folder: Path) -> None:
-    await running.agent.stop()
-    config = folder / "booth.toml"
-    config.write_text(config.read_text().replace("[uplink]\n", '[uplink]\nprotocol = "3.1.1"\n'))
-    await running.agent.start()
-    await running.devices_ready()
 
 
 async def test_commands_that_a_broker_has_kept_are_refused_at_every_connection(tmp_path: Path) -> None:
