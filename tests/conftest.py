@@ -10,7 +10,6 @@ import contextlib
 import gc
 import inspect
 import os
-import random
 import socket
 import subprocess
 import threading
@@ -27,7 +26,8 @@ settings.register_profile("commit", max_examples=30, deadline=None)
 settings.register_profile("torture", max_examples=300, deadline=None)
 settings.load_profile("torture" if os.environ.get("EDGE_THOROUGH") else "commit")
 
-LEAVE_S = 5.0  # a thread or descriptor that is just ending may take a moment on a loaded machine
+LEAVE_S = 30.0  # a thread or descriptor that is just ending: as long as a try to connect may take
+START_S = 60.0  # of a broker, on a loaded machine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,6 +84,12 @@ def _counts(where: str) -> bool:
     return where.startswith(("/dev/pts", "/dev/ptmx", "socket:", "/tmp/"))
 
 
+@pytest.fixture
+def patient_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated devices wait for a host that is busy, where a real one goes on and its bytes are lost."""
+    monkeypatch.setattr("simulators.descriptors.PATIENCE_S", 60.0)
+
+
 @pytest.fixture(scope="session")
 def mosquitto_binary() -> str:
     for place in ("/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"):
@@ -92,20 +98,21 @@ def mosquitto_binary() -> str:
     pytest.fail("mosquitto is missing: `make setup` installs it")
 
 
-def free_port() -> int:
-    """A loopback port that no outgoing connection is given by chance while a killed broker is away."""
-    first_of_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for _ in range(100):
-        port = random.randrange(10_000, first_of_kernel)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    pytest.fail("no free port")
+def held_port() -> socket.socket:
+    """A loopback port that is ours until this is closed, whether a server of the test listens on it or not.
+
+    Bound and not listening: a server that sets SO_REUSEADDR, as they all do, may bind it too. Else the kernel
+    may give the port to any connection of another test while the server is down.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
 
 
 def until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until the broker takes connections."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             pytest.fail(f"the broker ended with {process.returncode}")
@@ -117,11 +124,12 @@ def until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 class Mosquitto:
-    """A private mosquitto on a loopback port; `kill` is SIGKILL, `start` again keeps the port."""
+    """A private mosquitto on a loopback port; `kill` is SIGKILL, and the port is kept until `close`."""
 
     def __init__(self, binary: str, folder: Path, settings: str = "") -> None:
         self._binary = binary
-        self.port = free_port()
+        self._held = held_port()
+        self.port = int(self._held.getsockname()[1])
         self._conf = folder / f"mosquitto-{self.port}.conf"
         user = "user root\n" if os.geteuid() == 0 else ""
         self._conf.write_text(
@@ -143,10 +151,18 @@ class Mosquitto:
             self._process.wait()
             self._process = None
 
+    def release(self) -> None:
+        """It will not be away again before its end."""
+        self._held.close()
+
+    def close(self) -> None:
+        self.kill()
+        self.release()
+
 
 @pytest.fixture
 def mosquitto(mosquitto_binary: str, tmp_path: Path) -> Iterator[Mosquitto]:
     broker = Mosquitto(mosquitto_binary, tmp_path)
     broker.start()
     yield broker
-    broker.kill()
+    broker.close()

@@ -99,6 +99,11 @@ class ManualClock:
         heapq.heappush(self._sleepers, (due, self._order, woken))
         await woken
 
+    @property
+    def asleep(self) -> int:
+        """How many sleep now; who waits for a thread or a port meanwhile does not."""
+        return sum(not woken.done() for _, _, woken in self._sleepers)
+
     def jump_utc(self, milliseconds: int) -> None:
         """Step the wall clock only, as NTP or a technician does."""
         self._utc_ms += milliseconds

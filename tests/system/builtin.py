@@ -9,14 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import free_port, until_listening
+from tests.conftest import held_port, until_listening
 
 
 class BuiltInProcess:
-    """`edge-sim broker` on a loopback port; `kill` is SIGKILL, `start` again keeps the port."""
+    """`edge-sim broker` on a loopback port; `kill` is SIGKILL, and the port is kept until `close`."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self._held = held_port()
+        self.port = int(self._held.getsockname()[1])
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -31,3 +32,7 @@ class BuiltInProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def close(self) -> None:
+        self.kill()
+        self._held.close()

@@ -36,7 +36,7 @@ from simulators.central.server import Central
 from simulators.mqtt.client import MqttClient
 from simulators.mqtt.packets import Publish, Version
 from tests.authority import Authority
-from tests.conftest import free_port
+from tests.conftest import START_S, held_port
 from tests.uplink.bench import beside, until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -63,8 +63,8 @@ class Site:
             self.process = subprocess.Popen(
                 [self.binary, "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
@@ -102,7 +102,8 @@ class Site:
 def site(mosquitto_binary: str, tmp_path: Path) -> Iterator[Site]:
     """The shipped files with paths and ports of this test, nothing else changed."""
     authority = Authority(tmp_path / "tls")
-    made = Site(tmp_path, mosquitto_binary, authority, free_port(), free_port())
+    held = [held_port(), held_port()]
+    made = Site(tmp_path, mosquitto_binary, authority, *(int(one.getsockname()[1]) for one in held))
     cert, key = authority.issue("127.0.0.1", server=True)
     shutil.copy(cert, tmp_path / "tls" / "broker.pem")
     shutil.copy(key, tmp_path / "tls" / "broker.key")
@@ -116,6 +117,8 @@ def site(mosquitto_binary: str, tmp_path: Path) -> Iterator[Site]:
     made.start()
     yield made
     made.stop()
+    for one in held:
+        one.close()
 
 
 @asynccontextmanager

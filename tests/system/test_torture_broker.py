@@ -37,6 +37,7 @@ class Killable(Protocol):
 
     def start(self) -> None: ...
     def kill(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def killable(request: pytest.FixtureRequest) -> Iterator[tuple[Killable, str]]:
     else:
         broker = request.getfixturevalue("mosquitto")
     yield broker, "3.1.1" if request.param.endswith("3.1.1") else "5"
-    broker.kill()
+    broker.close()
 
 
 @pytest.mark.timeout(300)

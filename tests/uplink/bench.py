@@ -1,6 +1,6 @@
 """What tests of the session and the uplink stand on: a handler that remembers, brokers that misbehave.
 
-Owns: SeenHandler, `until`, `session_on`, OldBroker, `scripted`. Must not know: payloads of the contract.
+Owns: SeenHandler, `session_on`, OldBroker, `scripted`. Must not know: payloads of the contract.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,8 +17,8 @@ from edge_agent.uplink.broker import Inbound, Up
 from edge_agent.uplink.session import Session
 from simulators.mqtt.client import MqttClient
 from simulators.mqtt.packets import Publish, Version
+from tests.waiting import until
 
-DEADLINE_S = 20.0  # generous: two slow cores with other work beside
 STATE, DOWN = "booth/v1/B1/up/state", "booth/v1/B1/dn/+"
 CONNACK_5, SUBACK_5 = b"\x20\x03\x00\x00\x00", b"\x90\x04\x00\x01\x00\x01"
 
@@ -60,14 +59,6 @@ class SeenHandler:
         self.messages.append(message)
         if not self.keeps_back:
             message.done()
-
-
-async def until(condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
-    """Look until it is so."""
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, f"not within {deadline_s:g} s"
-        await asyncio.sleep(0.005)
 
 
 def address(port: int, *, protocol: str = "auto", keepalive_s: int = 30, **more: object) -> Address:

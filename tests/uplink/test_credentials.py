@@ -19,6 +19,7 @@ from edge_agent.uplink.validity import validity_of
 from tests.authority import Authority
 from tests.conftest import Mosquitto
 from tests.uplink.bench import address, session_on, until
+from tests.waiting import passing
 
 DAY = timedelta(days=1)
 
@@ -32,7 +33,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def tls_broker(mosquitto_binary: str, tmp_path: Path, authority: Authority) -> Iterator[Mosquitto]:
     broker = _broker(mosquitto_binary, tmp_path, authority, authority.issue("127.0.0.1", server=True))
     yield broker
-    broker.kill()
+    broker.close()
 
 
 def _broker(binary: str, folder: Path, authority: Authority, files: tuple[Path, Path]) -> Mosquitto:
@@ -87,7 +88,7 @@ async def test_a_broker_by_another_name_is_refused(
     try:
         told = await _first_failure(broker, _credentials(authority))
     finally:
-        broker.kill()
+        broker.close()
     assert "the broker's certificate is refused" in told
 
 
@@ -105,7 +106,7 @@ async def test_where_dates_are_to_blame_the_clock_is_named(
     try:
         told = await _first_failure(broker, _credentials(authority))
     finally:
-        broker.kill()
+        broker.close()
     assert word in told
     assert "the box's clock says" in told
 
@@ -135,8 +136,7 @@ async def test_a_missing_file_is_named_and_looked_for_again(
     ) as (_, handler):
         await until(lambda: handler.downs)
         late.write_bytes(cert.read_bytes())
-        await clock.advance(30)
-        await until(lambda: handler.ups)
+        await passing(clock, lambda: handler.ups)
 
 
 async def test_new_files_are_seen_and_used_by_the_next_connection(

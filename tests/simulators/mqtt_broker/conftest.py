@@ -18,8 +18,9 @@ def mosquitto_port(mosquitto_binary: str, tmp_path_factory: pytest.TempPathFacto
     """One for all tests; they keep apart by their names."""
     reference = Mosquitto(mosquitto_binary, tmp_path_factory.mktemp("mosquitto"))
     reference.start()
+    reference.release()
     yield reference.port
-    reference.kill()
+    reference.close()
 
 
 @pytest_asyncio.fixture
