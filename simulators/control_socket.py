@@ -45,14 +45,31 @@ class ControlSocket:
     async def serve(self) -> None:
         if self._listener is None:
             return
+        loop, listener = asyncio.get_running_loop(), self._listener
         async with asyncio.TaskGroup() as sessions:
-            while True:
-                client, _ = await asyncio.get_running_loop().sock_accept(self._listener)
-                if self._sessions >= SESSIONS:
-                    client.close()
-                    continue
-                self._sessions += 1
-                sessions.create_task(self._session(client))
+            loop.add_reader(listener, self._came, listener, sessions)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                loop.remove_reader(listener)
+
+    def _came(self, listener: socket.socket, sessions: asyncio.TaskGroup) -> None:
+        """Take one connection. A task that waited in `accept` could be cancelled with one in its hands."""
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return  # gone again before we looked
+        if self._sessions >= SESSIONS:
+            client.close()
+            return
+        client.setblocking(False)
+        self._sessions += 1
+        sessions.create_task(self._session(client)).add_done_callback(lambda _: self._left(client))
+
+    def _left(self, client: socket.socket) -> None:
+        """Also of a session that was cancelled before it began."""
+        self._sessions -= 1
+        client.close()
 
     async def _session(self, client: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -63,9 +80,6 @@ class ControlSocket:
                     await loop.sock_sendall(client, f"{await self._reply(line)}\n".encode())
         except OSError:
             return  # the other end went away: it wants no answer
-        finally:
-            self._sessions -= 1
-            client.close()
 
     async def _reply(self, line: bytes | ProtocolError) -> str:
         if isinstance(line, ProtocolError):
