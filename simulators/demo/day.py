@@ -32,7 +32,10 @@ class Day:
         self.given: list[str] = []
 
     async def play(self) -> None:
-        """The scenes once, then parcels until the end. Raises DeviceError when something did not happen."""
+        """The scenes once, then parcels until the end. Raises DeviceError when something did not happen.
+
+        The first parcel is played in any case: on a slow machine the time may be over before all is ready.
+        """
         scenes: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("A parcel: scan it, then put it on the scale", self._scan_first),
             ("A parcel: put it on first, then scan it", self._place_first),
@@ -44,11 +47,11 @@ class Day:
             ("The scanner is unplugged and plugged in again", self._unplugged),
         ]
         for title, scene in scenes:
-            if self._end.is_set():
-                return
             self._stage.show.chapter(title)
             await scene()
             await self._breathe()
+            if self._end.is_set():
+                return
         self._stage.show.chapter("And so on, one parcel after the other")
         while not self._end.is_set():
             await self._scan_first()
