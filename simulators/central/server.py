@@ -148,7 +148,7 @@ class Central:
         return await self._read(lambda: read_latest(self._path, booth, kind))
 
     async def wait_for(
-        self, predicate: Callable[[Report], bool], timeout_s: float = 10.0, *, booth: str | None = None
+        self, predicate: Callable[[Report], bool], timeout_s: float = 30.0, *, booth: str | None = None
     ) -> Report:
         """The first report that satisfies; TimeoutError without one. Raises what has ended the centre."""
         return await self._until(lambda: read_report(self._path, booth), predicate, timeout_s)

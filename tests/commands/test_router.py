@@ -21,6 +21,7 @@ from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.errors import CommandError, DeviceError
 from edge_agent.sdk.values import ClockQuality
 from edge_agent.uplink.orders import CommandMessage, Refused, read_command
+from tests.waiting import asleep
 
 DEADLINE_S = 20.0
 
@@ -230,6 +231,7 @@ async def test_a_command_to_all_waits_for_its_place_and_is_answered_at_once(benc
     after_ms = accepted["after_ms"]
     assert after_ms == spread_ms("B-0001", "c-1", 30)
     assert isinstance(after_ms, int)
+    await asleep(bench.clock)
     await bench.clock.advance((after_ms - 1) / 1000)
     assert bench.states("c-1") == ["accepted"]
     await bench.clock.advance(0.001)

@@ -25,7 +25,7 @@ SPECS = [WEDGE, LINE, SSI]
 CODE = new_code(random.Random(1).choice)
 
 
-async def believed(scheme: str, *sent: bytes, wait_s: float = 5.0) -> tuple[Believed | None, list[str]]:
+async def believed(scheme: str, *sent: bytes, wait_s: float = 40.0) -> tuple[Believed | None, list[str]]:
     link, said = MemoryLink(), list[str]()
     for data in sent:
         link.arrive(data)

@@ -15,12 +15,14 @@ import pytest
 
 from drivers.scanners import hid_pos, line, ssi, symbol_hid64
 from edge_agent.links.open import open_link
-from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import Context, DriverSpec, Options
 from edge_agent.sdk.values import Scan
 from simulators.endpoints import Endpoint, PtyEndpoint, TcpEndpoint
 from simulators.report_socket import ReportSocketEndpoint
 from tests.drivers.rig import SinkLog, driven
+from tests.waiting import Unhurried
+
+pytestmark = pytest.mark.usefixtures("patient_devices")
 
 Port = Callable[[Path, str], Endpoint]
 WAYS: dict[str, tuple[DriverSpec, Port]] = {
@@ -70,7 +72,7 @@ async def one(
     link = await open_link(port.url, spec.serial, device=who)
     assert spec.build is not None
     try:
-        async with driven(spec.build(Context(who, link, SystemClock(), sink, options))) as driving:
+        async with driven(spec.build(Context(who, link, Unhurried(), sink, options))) as driving:
             while not port.connected:  # noqa: ASYNC110 - what is sent to nobody is lost, as on a real line
                 await asyncio.sleep(0.001)
             left = list(wanted)

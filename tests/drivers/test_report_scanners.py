@@ -17,11 +17,11 @@ from edge_agent.sdk.errors import LinkError
 from simulators.programs.scanner import REPORT_BYTES, encoder_of
 from simulators.report_socket import ReportSocketEndpoint
 from simulators.scanner import ScannerSim
-from tests.drivers.rig import SinkLog, context, driven, turns
+from tests.drivers.rig import SinkLog, context, driven
+from tests.waiting import passing, until
 
 GS1 = "0104006381333931" + "10LOT\x1d" + "21বুথ"
 SPECS = [pytest.param(spec, id=spec.name) for spec in (hid_pos.SPEC, symbol_hid64.SPEC)]
-PATIENCE = 2000  # turns of the loop: far more than any report needs
 
 
 class Counter:
@@ -49,10 +49,7 @@ class Counter:
 
     async def heard(self, count: int) -> list[str]:
         """The texts, once so many barcodes have come."""
-        for _ in range(PATIENCE):
-            if len(self.sink.scanned) >= count:
-                break
-            await asyncio.sleep(0.001)
+        await until(lambda: len(self.sink.scanned) >= count)
         return [scan.text for scan in self.sink.scanned]
 
 
@@ -80,12 +77,7 @@ async def test_a_barcode_whose_last_report_never_comes_is_dropped_and_the_next_i
     counter = Counter(hid_pos.SPEC, tmp_path)
     async with counter.open():
         await counter.scanner.partial("x" * 100, keep=REPORT_BYTES)
-        await turns()
-        for _ in range(PATIENCE):
-            await counter.clock.advance(hid_pos.TORN_SILENCE_S)
-            if counter.sink.troubles:
-                break
-            await asyncio.sleep(0.001)
+        await passing(counter.clock, lambda: counter.sink.troubles, step_s=hid_pos.TORN_SILENCE_S)
         await counter.scanner.scan("RR102030405BD")
         assert await counter.heard(1) == ["RR102030405BD"]
     assert [error.code for error in counter.sink.troubles] == ["frame.torn"]

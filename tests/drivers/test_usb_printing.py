@@ -30,6 +30,23 @@ ALL = pytest.mark.parametrize("language", SPECS)
 WAKES = {"tspl": tspl_page.WAKE, "epl2": epl2_page.WAKE}  # sent before a label, and no part of it
 
 
+class Watched(SystemClock):
+    """The time of a printer that is proved by being seen at it: it goes on once it was asked a few times.
+
+    A real label takes a second or more. Here it takes milliseconds, which a busy machine may oversleep.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        enough = self._desk.said + 3
+        while self._desk.said < enough and self._desk.connected:
+            await super().sleep(0.001)
+
+
 class Desk:
     """A simulated printer in a USB socket, and a driver on it through libusb."""
 
@@ -39,7 +56,9 @@ class Desk:
         self.function = UsbPrinter(self.device_id)
         self.plugged: Plugged | None = None
         self.url = "pipe:"
-        self.printer = PrinterSim(self, SystemClock(), language=language, width_dots=WIDTH, speed_mm_s=2000)
+        self.said = 0
+        clock = Watched(self) if language == "tspl" else SystemClock()
+        self.printer = PrinterSim(self, clock, language=language, width_dots=WIDTH, speed_mm_s=2000)
         path = self.printer.path
         self.function.sense = lambda: PortStatus(path.paper_out, fault=path.halted)
         self.sink = SinkLog()
@@ -69,6 +88,7 @@ class Desk:
         return await self.function.pipe.read()
 
     async def write(self, data: bytes) -> None:
+        self.said += 1
         await self.function.pipe.write(data)
 
     # The host's end

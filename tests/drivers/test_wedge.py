@@ -27,13 +27,14 @@ from drivers.scanners.wedge_events import (
     spelt,
 )
 from edge_agent.links.evdev import EvdevLink, Node
-from edge_agent.sdk.clock import ManualClock, SystemClock
+from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.driver import Context, Options
 from edge_agent.sdk.errors import CommandError, LinkError, ProtocolError
 from edge_agent.sdk.framing import SCAN_LINE_LIMIT
 from edge_agent.sdk.testing import MemoryLink, random_split
 from edge_agent.sdk.values import Scan, ScanText
 from tests.drivers.rig import SinkLog, context, driven, turns
+from tests.waiting import Unhurried
 
 LOST = event(EV_SYN, SYN_DROPPED, 0) + event(EV_SYN, SYN_REPORT, 0)
 TYPABLE = st.text(
@@ -261,7 +262,7 @@ async def burst(number: int, seed: int) -> None:
         sink, device = Sink(), WedgeDevice(Options(SPEC.options))
         link = EvdevLink([Node(reads, lambda: ())], f"evdev:{who}", who)
         assert SPEC.build is not None
-        driver = SPEC.build(Context(who, link, SystemClock(), sink, Options(SPEC.options)))
+        driver = SPEC.build(Context(who, link, Unhurried(), sink, Options(SPEC.options)))
         async with driven(driver):
             for text in wanted[who]:
                 left = device.encode(text)

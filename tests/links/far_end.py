@@ -17,7 +17,7 @@ from edge_agent.sdk.errors import LinkError
 Result = TypeVar("Result")
 
 LINE = SerialSettings()
-PATIENCE_S = 10.0  # generous: the machine of a test may be busy
+PATIENCE_S = 40.0  # generous: the machine of a test may be busy
 
 
 def open_descriptors() -> int:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from edge_agent.links.find_input import InputNode, input_nodes
 from edge_agent.sdk.clock import ManualClock
-from edge_agent.strangers import REMEMBERED, TELL_AGAIN_S, Stranger, Strangers
+from edge_agent.strangers import LEAST_GAP_S, REMEMBERED, TELL_AGAIN_S, Stranger, Strangers
 from tests.links.input_tree import BUTTON, input_device
+from tests.waiting import passing
 
 
 def node(number: int, *, usb_id: str = "046d:c31c", port: str = "1-1.4", types: bool = True) -> InputNode:
@@ -25,7 +26,13 @@ class Bench:
         self.nodes: list[InputNode] = []
         self.told: list[Stranger] = []
         self.news = asyncio.Event()
-        self.watch = Strangers(configured, self.clock, self._changed, self._tell, lambda: list(self.nodes))
+        self.looks = 0
+        self.watch = Strangers(configured, self.clock, self._changed, self._tell, self._look)
+
+    def _look(self) -> list[InputNode]:
+        """In a thread."""
+        self.looks += 1
+        return list(self.nodes)
 
     async def _changed(self, _timeout_s: float) -> None:
         await self.news.wait()
@@ -36,14 +43,13 @@ class Bench:
 
     async def plug(self, *nodes: InputNode) -> None:
         """These are the devices now; the watch has looked."""
-        self.nodes = list(nodes)
+        self.nodes, before = list(nodes), self.looks
         self.news.set()
-        for _ in range(200):
-            await self.clock.advance(1)
-            await asyncio.sleep(0.001)  # the look itself is made in a thread
-            if self.watch.here == tuple(dict.fromkeys(self.watch._strangers(self.nodes))):
-                return
-        raise AssertionError("never looked")
+        await passing(self.clock, lambda: self._has_looked(before), step_s=LEAST_GAP_S)
+
+    def _has_looked(self, before: int) -> bool:
+        """It has heard of the news, looked after that, and rests."""
+        return self.looks > before and not self.news.is_set() and bool(self.clock.asleep)
 
 
 @asynccontextmanager

@@ -14,11 +14,14 @@ from edge_agent.contract import messages
 from simulators.central.check import check
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, Stage, stage
+from simulators.mqtt.client import MqttClient
+from simulators.mqtt.packets import Version
 from tests.conftest import Mosquitto
 from tests.system.clerk import Clerk, codes_on
 from tests.uplink.conform import event_faults
+from tests.waiting import until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.usefixtures("patient_devices")]
 
 ITEM = "RR102030405BD"
 BURST = 2000
@@ -35,11 +38,13 @@ async def test_an_outsider_sees_the_parcel_and_the_label_reads_back(
             stdout=out,
         )
     try:
+        await _until_heard(mosquitto.port, seen)
         async with stage(tmp_path, Show(io.StringIO()), _pace(mosquitto)) as running:
             await running.devices_ready()
             await Clerk(running).accept(ITEM, "1.235")
             await running.drained()
             (label,) = running.printer.tray.labels
+        await until(lambda: b'"offline"' in seen.read_bytes())
     finally:
         outsider.terminate()
         outsider.wait()
@@ -69,14 +74,22 @@ async def test_an_outsider_sees_the_parcel_and_the_label_reads_back(
     }
 
 
+async def _until_heard(port: int, seen: Path) -> None:
+    """The outsider has subscribed: it writes down what is said to it."""
+    async with MqttClient("caller", host="127.0.0.1", port=port, version=Version.V5) as caller:
+        while not seen.stat().st_size:  # noqa: ASYNC240 - a local file
+            await caller.publish("booth/v1/_sys/call", b"{}")
+            await asyncio.sleep(0.02)
+
+
 async def test_a_broker_killed_again_and_again_loses_nothing(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with stage(tmp_path, Show(io.StringIO()), _pace(mosquitto)) as running:
         await running.devices_ready()
         lines = 0
-        for until in (*KILLS, BURST):
-            await running.scanner.burst([f"LINE-{n:05d}" for n in range(lines, until)])
-            lines = until
-            if until < BURST:
+        for upto in (*KILLS, BURST):
+            await running.scanner.burst([f"LINE-{n:05d}" for n in range(lines, upto)])
+            lines = upto
+            if upto < BURST:
                 mosquitto.kill()
                 await asyncio.to_thread(mosquitto.start)
         await _all_read(running)

@@ -207,7 +207,7 @@ def test_a_blocked_loop_is_not_hidden(tmp_path: Path) -> None:
         "    manager, interval_s = Notifier.from_environment(os.environ), watchdog_interval_s(os.environ)\n"
         "    dog = Watchdog(manager, interval_s, SystemClock())\n"
         "    task = asyncio.create_task(dog.run())\n"
-        "    await asyncio.sleep(0.05)\n"
+        "    await asyncio.sleep(0)\n"  # the first ping
         "    time.sleep(0.5)\n"
         "    os._exit(0)\n"
         "asyncio.run(main())\n"

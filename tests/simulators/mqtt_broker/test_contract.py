@@ -216,11 +216,14 @@ async def test_a_session_ends_when_its_time_is_up(port, name):
     one = Paho(port, f"{name}-a", clean=False)
     await one.connect(expiry_s=1)
     await one.close()
-
-    await asyncio.sleep(2.5)  # the expiry itself; mosquitto looks once a second
-    again = Paho(port, f"{name}-a", clean=False)
-    assert not await again.connect(expiry_s=1)
-    await again.close()
+    for wait_s in (2.5, 5, 10):  # the expiry itself; mosquitto looks once a second, if the machine lets it
+        await asyncio.sleep(wait_s)
+        again = Paho(port, f"{name}-a", clean=False)
+        present = await again.connect(expiry_s=1)
+        await again.close()
+        if not present:
+            return
+    pytest.fail("the session is still there")
 
 
 async def test_what_was_not_acknowledged_comes_again_marked_as_duplicate(port, version, name):
