@@ -1,5 +1,5 @@
 # The project's commands. Each sets the machine up first if that is needed (tools/setup.sh).
-.PHONY: help setup demo test check format lint types contracts unit torture bench vm-test clean
+.PHONY: help setup demo test check format lint types contracts unit shake torture bench vm-test clean
 
 PY := .venv/bin/python
 ARGS ?=
@@ -31,6 +31,9 @@ contracts:
 
 unit:  ## the tests alone, side by side: most of them wait
 	@$(PY) -m pytest -n 3 --dist worksteal $(ARGS)
+
+shake: setup  ## the tests on a machine that is slow at the worst moments; ARGS="tests/uplink" for some of them
+	@$(PY) -m pytest -p tests.shake -n 3 --dist worksteal -o timeout=900 $(ARGS)
 
 torture: setup  ## many thousand cases and events: kills, cuts at each byte, long property runs
 	@EDGE_THOROUGH=1 $(PY) -m pytest -m torture -n 2 $(ARGS)
