@@ -1,18 +1,21 @@
 """Every driver of the catalogue with its golden frames, for the tests that hold for all of them.
 
-Owns: finding specs and frames, building a codec as a frame needs it, comparing. Must not know: any protocol,
-except for the way in which a printer's codec is told its open questions.
+Owns: finding specs and frames, checking each, building a codec as a frame needs it, comparing. Must not know:
+any protocol, except for the way in which a printer's codec is told its open questions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import TracebackType
 from typing import Any
+
+import pytest
 
 from edge_agent.sdk.driver import DriverSpec, Options, show
 from edge_agent.sdk.errors import ProtocolError
@@ -46,6 +49,49 @@ def cases() -> list[tuple[str, Golden]]:
         if folder.is_dir()
         for golden in frames(folder.name)
     ]
+
+
+class Wrong:
+    """Goes on after a frame that fails, and keeps what was wrong with it."""
+
+    def __init__(self) -> None:
+        self.errors: list[Exception] = []
+        self._frame = ""
+
+    def about(self, golden: Golden) -> Wrong:
+        self._frame = golden.id
+        return self
+
+    def __enter__(self) -> None:
+        """Nothing is to be prepared."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        error.add_note(f"frame {self._frame}")
+        self.errors.append(error)
+        return True
+
+
+def every_frame(
+    check: Callable[[str, Golden], None], which: Callable[[Golden], bool] = lambda golden: True
+) -> Callable[[str], None]:
+    """A test for each protocol: the check holds for every frame; all for which it does not are told."""
+
+    @pytest.mark.parametrize("protocol", sorted(path.name for path in FRAMES.iterdir() if path.is_dir()))
+    def test(protocol: str) -> None:
+        chosen = [golden for golden in frames(protocol) if which(golden)]
+        assert chosen, "no frame to check"
+        wrong = Wrong()
+        for golden in chosen:
+            with wrong.about(golden):
+                check(protocol, golden)
+        if wrong.errors:
+            raise ExceptionGroup(f"{len(wrong.errors)} of {len(chosen)} frames of {protocol}", wrong.errors)
+
+    return test
 
 
 def codec_for(protocol: str, golden: Golden) -> Codec[Any]:

@@ -7,9 +7,8 @@ import random
 import pytest
 
 from edge_agent.sdk.testing import Golden, byte_by_byte, good, random_split, run_codec
-from tests.codecs.catalogue import ask, cases, codec_for, differences, specs
+from tests.codecs.catalogue import FRAMES, ask, cases, codec_for, differences, every_frame, specs
 
-CASES = [pytest.param(protocol, golden, id=f"{protocol}/{golden.id}") for protocol, golden in cases()]
 SEED = random.SystemRandom().randrange(1 << 32)
 
 
@@ -18,26 +17,31 @@ def told_seed() -> None:
     print(f"random split seed: {SEED}")
 
 
-@pytest.mark.parametrize(("protocol", "golden"), CASES)
+def test_no_frame_is_left_out() -> None:
+    written = [path.read_text(encoding="utf-8") for path in FRAMES.glob("*/*.toml")]
+    assert len(cases()) == sum(text.count("\n[[frame]]\n") for text in written) > 0
+
+
+@every_frame
 def test_chunks_as_received_give_the_expected_value(protocol: str, golden: Golden) -> None:
     assert protocol in specs(), f"frames without a driver: {protocol}"
     values = run_codec(codec_for(protocol, golden), golden.chunks)
     assert differences(values, golden) == {}
 
 
-@pytest.mark.parametrize(("protocol", "golden"), CASES)
+@every_frame
 def test_one_chunk_gives_the_same(protocol: str, golden: Golden) -> None:
     assert differences(run_codec(codec_for(protocol, golden), [golden.whole]), golden) == {}
 
 
-@pytest.mark.parametrize(("protocol", "golden"), CASES)
+@every_frame
 def test_byte_by_byte_gives_the_same(protocol: str, golden: Golden) -> None:
     values = run_codec(codec_for(protocol, golden), byte_by_byte(golden.whole))
     assert differences(values, golden) == {}
     assert list(good(values)) == list(good(run_codec(codec_for(protocol, golden), golden.chunks)))
 
 
-@pytest.mark.parametrize(("protocol", "golden"), CASES)
+@every_frame
 def test_any_split_gives_the_same(protocol: str, golden: Golden) -> None:
     whole = list(good(run_codec(codec_for(protocol, golden), golden.chunks)))
     for seed in range(SEED, SEED + 20):
@@ -47,7 +51,7 @@ def test_any_split_gives_the_same(protocol: str, golden: Golden) -> None:
         assert list(good(values)) == whole, f"seed {seed}"
 
 
-@pytest.mark.parametrize(("protocol", "golden"), CASES)
+@every_frame
 def test_noise_before_changes_nothing(protocol: str, golden: Golden) -> None:
     quiet = list(good(run_codec(codec_for(protocol, golden), golden.chunks)))
     noisy = run_codec(codec_for(protocol, golden), [golden.noise, *golden.chunks])
@@ -56,7 +60,7 @@ def test_noise_before_changes_nothing(protocol: str, golden: Golden) -> None:
     assert after[len(after) - len(quiet) :] == quiet
 
 
-@pytest.mark.parametrize(("protocol", "golden"), CASES)
+@every_frame
 def test_a_codec_that_is_reset_remembers_nothing(protocol: str, golden: Golden) -> None:
     codec = codec_for(protocol, golden)
     run_codec(codec, [golden.whole[:-1]], silence=False)

@@ -15,7 +15,7 @@ from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.driver import Context, DriverSpec, Indication, Kind, Options
 from edge_agent.sdk.errors import ConfigError, ProtocolError
 from edge_agent.sdk.testing import Golden, MemoryLink
-from tests.codecs.catalogue import FRAMES, cases, frames, specs
+from tests.codecs.catalogue import FRAMES, every_frame, frames, specs
 from tests.drivers.rig import SinkLog
 
 BASES = {"captured", "manual_example", "public_test", "computed"}
@@ -54,7 +54,7 @@ def test_every_folder_of_frames_belongs_to_a_driver() -> None:
     assert {path.name for path in FRAMES.iterdir() if path.is_dir()} <= set(specs())
 
 
-@pytest.mark.parametrize(("protocol", "golden"), [pytest.param(p, g, id=f"{p}/{g.id}") for p, g in cases()])
+@every_frame
 def test_each_frame_says_where_it_comes_from(protocol: str, golden: Golden) -> None:
     assert golden.basis in BASES
     assert golden.source

@@ -24,6 +24,7 @@ from simulators.loopback import LoopbackEndpoint
 from simulators.scale import ScaleSim
 from simulators.scale_physics import ScalePhysics
 from tests.discovery.uart import heard_at
+from tests.quiet_clock import QuietClock
 from tests.simulators.devices.conftest import running
 
 ResultT = TypeVar("ResultT")
@@ -107,7 +108,7 @@ class Stand:
     """A simulated scale on a port in memory, on a manual clock."""
 
     def __init__(self, spec: DriverSpec, given: Mapping[str, object], rate_hz: float = 7.0) -> None:
-        self.clock = ManualClock()
+        self.clock = QuietClock()
         self.endpoint = Overheard()
         physics = ScalePhysics(unit=unit_of(spec))
         self.scale = ScaleSim(spec, given, self.endpoint, physics, self.clock, rate_hz=rate_hz)

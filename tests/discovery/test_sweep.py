@@ -15,11 +15,11 @@ from edge_agent.discovery.sweep import (
     lines_to_try,
     sweep,
 )
-from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.settings.model import BaudRate
 from tests.discovery.stand import Wires, catalogue, finished, frames_of, heard
 from tests.discovery.uart import heard_at
+from tests.quiet_clock import QuietClock
 
 SPECS = list(catalogue().values())
 ST_GS = frames_of(catalogue()["st_gs"], "generic")
@@ -31,7 +31,7 @@ async def found_on(wires: Wires, **wanted: object) -> Finding:
 
 @pytest.mark.parametrize("baud", RATES)
 async def test_a_scale_is_found_at_any_usual_rate(baud: int) -> None:
-    wires = Wires(ST_GS, SerialSettings(baud), ManualClock())
+    wires = Wires(ST_GS, SerialSettings(baud), QuietClock())
     found = await found_on(wires)
     assert found.verdict.decided
     assert found.verdict.decided.name == "st_gs (generic)"
@@ -40,31 +40,31 @@ async def test_a_scale_is_found_at_any_usual_rate(baud: int) -> None:
 
 @pytest.mark.parametrize("line", [SerialSettings(9600, 7, "E"), SerialSettings(2400, 7, "O")], ids=str)
 async def test_the_parity_of_a_line_is_seen(line: SerialSettings) -> None:
-    found = await found_on(Wires(ST_GS, line, ManualClock()))
+    found = await found_on(Wires(ST_GS, line, QuietClock()))
     assert found.verdict.decided
     assert found.verdict.decided.line == line
 
 
 async def test_two_stop_bits_are_heard_as_one() -> None:
-    found = await found_on(Wires(ST_GS, SerialSettings(9600, 8, "N", 2), ManualClock()))
+    found = await found_on(Wires(ST_GS, SerialSettings(9600, 8, "N", 2), QuietClock()))
     assert found.verdict.decided
     assert found.verdict.decided.line == SerialSettings(9600)
 
 
 async def test_eight_bits_with_parity_are_found_too() -> None:
-    found = await found_on(Wires(ST_GS, SerialSettings(4800, 8, "E"), ManualClock()))
+    found = await found_on(Wires(ST_GS, SerialSettings(4800, 8, "E"), QuietClock()))
     assert found.verdict.decided
     assert found.verdict.decided.line == SerialSettings(4800, 8, "E")
 
 
 async def test_nothing_is_written_while_listening() -> None:
-    wires = Wires(ST_GS, SerialSettings(600), ManualClock())
+    wires = Wires(ST_GS, SerialSettings(600), QuietClock())
     await found_on(wires)
     assert wires.written == b""
 
 
 async def test_a_silent_line_is_given_up_after_the_fastest_rate() -> None:
-    wires = Wires([], SerialSettings(), ManualClock())
+    wires = Wires([], SerialSettings(), QuietClock())
     found = await found_on(wires)
     assert found.outcome is Outcome.SILENT
     assert [line.baud for line in wires.opened] == [RATES[0], FASTEST]
@@ -74,20 +74,20 @@ async def test_a_rate_that_is_wrong_gives_no_strong_guess() -> None:
     for baud in RATES:
         for wrong in set(RATES) - {baud}:
             data = [heard_at(frame, SerialSettings(baud), SerialSettings(wrong)) for frame in ST_GS]
-            wires = Wires([piece for piece in data if piece], SerialSettings(9600), ManualClock())
+            wires = Wires([piece for piece in data if piece], SerialSettings(9600), QuietClock())
             found = await found_on(wires, lines=[SerialSettings(9600)], listen_s=4)
             assert not found.verdict.strong, (baud, wrong)
 
 
 async def test_given_settings_are_the_only_ones_tried() -> None:
-    wires = Wires(ST_GS, SerialSettings(9600), ManualClock())
+    wires = Wires(ST_GS, SerialSettings(9600), QuietClock())
     found = await found_on(wires, lines=[SerialSettings(1200)])
     assert wires.opened == [SerialSettings(1200)]
     assert found.outcome is Outcome.NOISE
 
 
 async def test_listening_ends_when_there_is_enough() -> None:
-    wires = Wires([b"x" * 200], SerialSettings(), ManualClock())
+    wires = Wires([b"x" * 200], SerialSettings(), QuietClock())
     (recording,) = await finished(
         wires.clock, sweep(wires.port, [SerialSettings()], wires.clock, lambda _: True, 50)
     )
@@ -95,7 +95,7 @@ async def test_listening_ends_when_there_is_enough() -> None:
 
 
 async def test_a_flood_is_cut() -> None:
-    wires = Wires([b"x" * 60_000], SerialSettings(), ManualClock())
+    wires = Wires([b"x" * 60_000], SerialSettings(), QuietClock())
     (recording,) = await finished(
         wires.clock, sweep(wires.port, [SerialSettings()], wires.clock, lambda _: True)
     )
@@ -103,7 +103,7 @@ async def test_a_flood_is_cut() -> None:
 
 
 async def test_the_whole_takes_a_bounded_time() -> None:
-    wires = Wires([b"\x00"], SerialSettings(), ManualClock())
+    wires = Wires([b"\x00"], SerialSettings(), QuietClock())
     lines = [SerialSettings(9600 + n) for n in range(1000)]
     began = wires.clock.monotonic_s()
     await finished(wires.clock, sweep(wires.port, lines, wires.clock, lambda _: False, 10_000), step_s=5)

@@ -14,7 +14,6 @@ from decimal import Decimal
 import pytest
 
 from drivers.scales import a_and_d, adam, mt_sics, nci, ohaus, sartorius_sbi, sma
-from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.driver import Context, DriverSpec, Options, Request
 from edge_agent.sdk.ports import ScaleDriver
 from edge_agent.sdk.values import Reading
@@ -23,6 +22,7 @@ from simulators.scale import ScaleSim
 from simulators.scale_physics import ScalePhysics
 from simulators.wire import Wire
 from tests.drivers.rig import SinkLog
+from tests.quiet_clock import QuietClock
 
 REST_S = 2.0  # a load has come to rest and has been told
 START_S = 4.0  # a driver has identified its scale
@@ -88,7 +88,7 @@ class Bench:
     """One driver, one simulated scale, one clock."""
 
     def __init__(self, case: Case, load: str = "0", **other_settings: str) -> None:
-        self.clock = ManualClock()
+        self.clock = QuietClock()
         self.sink = SinkLog()
         self.endpoint = LoopbackEndpoint()
         physics = ScalePhysics(noise=0.0, settle_s=0.05)

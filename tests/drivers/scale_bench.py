@@ -17,6 +17,7 @@ from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.driver import Ask, Indication, Options, Request
 from edge_agent.sdk.errors import DeviceError
 from tests.drivers.rig import DeviceLink, SinkLog, context
+from tests.quiet_clock import QuietClock
 
 
 class Scale:
@@ -57,7 +58,7 @@ class Bench:
 
     def __init__(self, **options: object) -> None:
         self.scale = Scale()
-        self.clock = ManualClock()
+        self.clock = QuietClock()
         self.sink = SinkLog()
         self.link = DeviceLink(self.scale.answer)
         self.driver = Toledo8217(context(SPEC, self.link, self.clock, self.sink, **options))

@@ -40,6 +40,7 @@ from simulators.scale_physics import ScalePhysics
 from simulators.wire import Toward
 from simulators.wire import Wire as FaultyWire
 from tests.drivers.rig import SinkLog, driven
+from tests.quiet_clock import QuietClock
 
 LOAD = Decimal("2.500")
 
@@ -81,7 +82,7 @@ class Booth:
     """One simulated scale of 30 kg by 5 g, one driver, one clock."""
 
     def __init__(self, model: Model, *, impaired: str = "clean") -> None:
-        self.clock = ManualClock()
+        self.clock = QuietClock()
         self.endpoint = LoopbackEndpoint()
         self.physics = ScalePhysics(noise=0.0)
         wire = FaultyWire(self.endpoint, clock=self.clock)
@@ -137,7 +138,7 @@ class Wire:
     """A driver on a link that the test itself writes to."""
 
     def __init__(self, model: Model, sink: SinkLog | None = None) -> None:
-        self.clock = ManualClock()
+        self.clock = QuietClock()
         self.link = MemoryLink()
         self.sink = sink or SinkLog()
         self.driver = built(model, self.link, self.clock, self.sink)

@@ -18,6 +18,7 @@ from simulators.endpoints import Endpoint, PtyEndpoint, TcpEndpoint
 from simulators.loopback import LoopbackEndpoint
 from simulators.report_socket import ReportSocketEndpoint
 from tests.drivers.fault_story import SCALE_FAULTS, WIRE_FAULTS, Model, Opener, Stand, catalogue
+from tests.quiet_clock import QuietClock
 
 STEP_S = 0.25
 BEAT_S = 2.0
@@ -92,7 +93,7 @@ async def test_no_fault_makes_an_accepted_weight_that_was_not_shown(model: Model
     async def opener(_url: str, _line: SerialSettings, _device: str) -> ByteLink:
         return endpoint.host()
 
-    assert await story_of(model, endpoint, opener, ManualClock(), HEALED_S) == []
+    assert await story_of(model, endpoint, opener, QuietClock(), HEALED_S) == []
 
 
 # The same over real ports, all scales side by side in real time

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.printers.escpos_raster import status_question
-from edge_agent.sdk.clock import ManualClock
 from simulators.loopback import LoopbackEndpoint
 from simulators.printer import PrinterSim
+from tests.quiet_clock import QuietClock
 from tests.simulators.devices.conftest import running
 from tests.simulators.devices.test_control import Bench
 
@@ -22,7 +22,7 @@ texts = st.one_of(st.text(max_size=60), st.lists(words, max_size=5).map(" ".join
 @settings(max_examples=60, deadline=None)
 @given(rubbish=st.lists(st.binary(max_size=200), max_size=5))
 async def test_a_printer_survives_any_bytes(rubbish: list[bytes]) -> None:
-    clock, endpoint = ManualClock(), LoopbackEndpoint()
+    clock, endpoint = QuietClock(), LoopbackEndpoint()
     printer = PrinterSim(endpoint, clock, buffer_bytes=1_000_000)
     await endpoint.plug()
     link = endpoint.host()

@@ -27,6 +27,7 @@ from simulators.scale import ScaleSim
 from simulators.scale_physics import ScalePhysics
 from simulators.scanner import ScannerSim
 from simulators.wire import Toward, Wire
+from tests.quiet_clock import QuietClock
 from tests.simulators.devices.conftest import running
 
 FAULTS = [
@@ -76,7 +77,7 @@ class Counter:
     """One device, one driver, one wire between them."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = QuietClock()
         self.endpoint = LoopbackEndpoint()
         self.wire = Wire(self.endpoint, clock=self.clock)
         self.notes = Notebook()
