@@ -1,19 +1,21 @@
 """The `edge-agent` program as a shell runs it, and a settings file of a booth without devices.
 
-Owns: `edge_agent`, `settings_file`, Daemon. Must not know: any verb.
+Owns: `edge_agent`, `edge_agent_process`, `settings_file`, Daemon. Must not know: any verb.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from edge_agent.cli.main import main
 from edge_agent.local.client import ask
 from edge_agent.sdk.errors import LinkError
 
@@ -21,8 +23,31 @@ DEADLINE_S = 40.0  # starting Python on a loaded machine
 PROGRAM = (sys.executable, "-m", "edge_agent")
 
 
-def edge_agent(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
+def edge_agent(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, in this process: what it says and its exit code. An exception is not caught."""
+    output, errors = _Stream(errors="strict"), _Stream(errors="backslashreplace")
+    with redirect_stdout(output), redirect_stderr(errors):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as end:  # argparse ends so
+            code = end.code if isinstance(end.code, int) else 1
+    return subprocess.CompletedProcess(words, code, output.text(), errors.text())
+
+
+class _Stream(io.TextIOWrapper):
+    """An output as a program has it: text that is encoded, with the answer to what cannot be."""
+
+    def __init__(self, *, errors: str) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", errors=errors)
+
+    def text(self) -> str:
+        self.flush()
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode(errors="surrogateescape")
+
+
+def edge_agent_process(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end in a process of its own, for what only a whole program shows."""
     return subprocess.run(
         [*PROGRAM, *map(str, words)],
         capture_output=True,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.main import VERBS, main
-from tests.cli.program import PROGRAM, edge_agent
+from tests.cli.program import PROGRAM, edge_agent, edge_agent_process
 from tests.local.test_client import answering
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "toledo_8217.json").read_text())
@@ -84,14 +84,15 @@ def answer(status: dict[str, Any]) -> bytes:
     ids=" ".join,
 )
 def test_wrong_usage_ends_with_2_and_no_traceback(words: tuple[str, ...]) -> None:
-    ended = edge_agent(*words)
+    run = edge_agent_process if words == () or "run" in words else edge_agent
+    ended = run(*words)
     assert ended.returncode == 2
     assert ended.stderr
     assert "Traceback" not in ended.stderr
 
 
 def test_help_names_every_verb() -> None:
-    ended = edge_agent("--help")
+    ended = edge_agent_process("--help")
     assert ended.returncode == 0
     assert all(verb in ended.stdout for verb in VERBS)
     assert "demo" in ended.stdout
@@ -274,7 +275,7 @@ def test_what_the_end_of_the_program_still_has_to_write_is_no_traceback_either()
 
 def test_bangla_on_a_terminal_that_has_none_is_escaped(tmp_path: Path) -> None:
     with answering(tmp_path / "s", answer(STATUS)):
-        ended = edge_agent("status", "--socket", tmp_path / "s", PYTHONIOENCODING="ascii")
+        ended = edge_agent_process("status", "--socket", tmp_path / "s", PYTHONIOENCODING="ascii")
     assert ended.returncode == 0
     assert "\\u09aa" in ended.stdout
 

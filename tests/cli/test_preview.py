@@ -12,7 +12,7 @@ from edge_agent.labels.layout import render
 from edge_agent.labels.page import from_png
 from edge_agent.labels.shaping import Fonts
 from edge_agent.labels.template import find_template, sample_data
-from tests.cli.program import edge_agent, settings_file
+from tests.cli.program import edge_agent, edge_agent_process, settings_file
 from tests.labels.paper import DATA, HEAD, page_of
 
 TEXT = '[[element]]\nid = "who"\ntype = "text"\nat = [2, 2]\nsize = [50, 6]\nvalue = "{name}"\nfont_mm = 4\n'
@@ -21,7 +21,7 @@ OWN = HEAD.format(kind="slip", width=60, height=20) + TEXT
 
 def test_the_picture_is_the_page_that_the_printer_gets(tmp_path: Path) -> None:
     out = tmp_path / "label.png"
-    shown = edge_agent("print", "preview", "parcel-80", "--out", out)
+    shown = edge_agent_process("print", "preview", "parcel-80", "--out", out)
     template = find_template("parcel-80")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert from_png(out.read_bytes()) == render(template, sample_data(template), fonts=Fonts())
@@ -116,7 +116,7 @@ def test_the_terminal_shows_ink_where_it_is() -> None:
 
 
 def test_a_terminal_without_blocks_gets_signs() -> None:
-    shown = edge_agent("print", "preview", "parcel-80", PYTHONIOENCODING="ascii")
+    shown = edge_agent_process("print", "preview", "parcel-80", PYTHONIOENCODING="ascii")
     assert shown.returncode == 0
     assert set(shown.stdout) <= set(" '.#\n")
     assert "\\u" not in shown.stdout

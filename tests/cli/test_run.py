@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.local.client import ask
-from tests.cli.program import DEADLINE_S, daemon, edge_agent, settings_file
+from tests.cli.program import DEADLINE_S, daemon, edge_agent, edge_agent_process, settings_file
 
 MIB = 1 << 20
 
@@ -45,7 +45,7 @@ def test_start_and_the_kind_of_the_last_stop_are_on_record(tmp_path: Path) -> No
 def test_a_second_agent_on_the_same_state_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     settings = settings_file(tmp_path)
     with daemon(settings) as agent:
-        ended = edge_agent("run", "-c", settings)
+        ended = edge_agent_process("run", "-c", settings)
         assert ended.returncode == 1
         assert "another agent" in ended.stderr
         assert agent.serves()
@@ -63,7 +63,7 @@ def test_a_second_agent_on_the_same_state_is_refused_and_the_first_goes_on(tmp_p
 )
 def test_settings_that_cannot_be_used_end_with_2(tmp_path: Path, text: str, code: int) -> None:
     (tmp_path / "booth.toml").write_text(text)
-    ended = edge_agent("run", "-c", tmp_path / "booth.toml")
+    ended = edge_agent_process("run", "-c", tmp_path / "booth.toml")
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
 
@@ -71,7 +71,7 @@ def test_settings_that_cannot_be_used_end_with_2(tmp_path: Path, text: str, code
 def test_a_state_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     settings = settings_file(tmp_path)
     (tmp_path / "state").write_text("a file")
-    ended = edge_agent("run", "-c", settings)
+    ended = edge_agent_process("run", "-c", settings)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert "state.directory" in ended.stderr
@@ -80,7 +80,7 @@ def test_a_state_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_a_socket_that_cannot_be_made_ends_with_2(tmp_path: Path) -> None:
     settings = settings_file(tmp_path)
     (tmp_path / "s").write_text("a file")
-    ended = edge_agent("run", "-c", settings)
+    ended = edge_agent_process("run", "-c", settings)
     assert ended.returncode == 2
     assert "local.socket" in ended.stderr
     assert (tmp_path / "s").read_text() == "a file"
@@ -161,6 +161,6 @@ def _types(folder: Path) -> list[str]:
     ],
 )
 def test_labels_that_cannot_be_drawn_are_a_fault_at_start(tmp_path: Path, more: str, said: str) -> None:
-    shown = edge_agent("run", "-c", settings_file(tmp_path, more))
+    shown = edge_agent_process("run", "-c", settings_file(tmp_path, more))
     assert shown.returncode == 2
     assert said in shown.stderr
