@@ -13,7 +13,9 @@ from edge_agent.sdk.values import Page
 
 BAND_BYTES = 8_192  # a small clone's receive buffer; also the most that a parser can be left waiting for
 WHITE_IS_ONE = bytes(value ^ 0xFF for value in range(256))  # a translation table
-EMPTY_LINES = b"\r\n" * (BAND_BYTES // 2)  # fills a band that a parser waits for, and means nothing elsewhere
+# Fills a band that a parser waits for, and means nothing elsewhere; but a line that an earlier session left
+# half said is one that nothing obeys now, or that label would come out with the next one.
+WAKE_LINES = CUT_SHORT + b"\r\n" * (BAND_BYTES // 2)
 
 
 def inverted(data: bytes) -> bytes:

@@ -39,6 +39,7 @@ CPCL = Language(
     label=_label,
     progress=_progress,
     ends=Ends(page_of.rest_of, filling, abandon=page_of.ABORT),
+    wake=page_of.WAKE,
 )
 
 

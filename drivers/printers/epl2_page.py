@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drivers.printers.bands import EMPTY_LINES, banded, inverted, rest_of_lines
+from drivers.printers.bands import WAKE_LINES, banded, inverted, rest_of_lines
 from drivers.printers.media import Media
 from edge_agent.sdk.values import Page
 
 ERROR_REPORT = b"^ee\r\n"
 ACKNOWLEDGE = b"US\r\n"
-WAKE = EMPTY_LINES
+WAKE = WAKE_LINES
 RASTER, ORDER = b"GW", b"P1\r\n"
 
 

@@ -47,6 +47,7 @@ class EscposPrinter(Served):
         await super().run()
 
     async def _look(self) -> bool:
+        await self._proofs.begin()
         answered = await self._talk.ask_condition()
         await self._introduce(answered=answered)
         return answered
@@ -76,6 +77,7 @@ class EscposPrinter(Served):
     async def _refusal(self) -> str:
         """Why nothing can be printed now, asked before the first byte; a mute printer may be tried."""
         await self._sender.complete()
+        await self._proofs.begin()
         answered = not self._asks or await self._talk.ask_condition()
         if self._talk.lost:
             return "link.lost"
@@ -84,6 +86,7 @@ class EscposPrinter(Served):
         if obstacle := self._talk.obstacle():
             return obstacle
         await self._introduce(answered=answered)
+        await self._proofs.wake()
         return ""
 
     def _segments(self, bands: Iterator[bytes], end: bytes) -> Iterator[bytes]:

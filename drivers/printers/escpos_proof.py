@@ -15,9 +15,8 @@ from edge_agent.sdk.values import Proof
 
 LEARN_S = 2.0  # in-order answers wait for the parser and, after power-on, for the mechanics
 LOOK_S = 1.0  # how often the printer is asked how it is while its proof is awaited
-FILL_BYTES = (
-    raster.BAND_BYTES + raster.BAND_HEADER
-)  # the most that a parser can still wait for, however the last job ended
+COMMAND_BYTES = 16  # more than any command of ours has beside its raster
+FILL_BYTES = COMMAND_BYTES + raster.BAND_BYTES  # the most that a parser can still wait for
 
 
 class Proofs:
@@ -31,6 +30,7 @@ class Proofs:
         self._reports_printed = _given(context.options.text("confirm_printed"), asks=self._asks)
         self._answers_in_order = _given(context.options.text("confirm_consumed"), asks=self._asks)
         self._last_id = 0
+        self._begun = self._listens = False
 
     async def learn(self) -> None:
         """Ask for the proofs that are not known of yet. The printer must be ready, or it cannot give any.
@@ -39,12 +39,29 @@ class Proofs:
         band makes it listen again. NUL between commands does nothing. One answer of two can mean that the
         band's last bytes have swallowed the first question: it is asked once more.
         """
-        if self._is_open and not await self._probe(b""):
-            await self._probe(bytes(FILL_BYTES))
+        if self._is_open:
+            if not await self._probe(b""):
+                await self._probe(bytes(FILL_BYTES))
+            self._listens = True
         if self._is_open and (self._reports_printed or self._answers_in_order):
             await self._probe(b"")
         self._reports_printed = self._reports_printed is True
         self._answers_in_order = self._answers_in_order is True
+
+    async def begin(self) -> None:
+        """Before anything else is said: end a command that an earlier session left half said.
+
+        A question would be taken for what is missing: for the size of a band of up to 150 megabytes.
+        """
+        if not self._begun:
+            self._begun = True
+            await self._talk.send(bytes(COMMAND_BYTES))
+
+    async def wake(self) -> None:
+        """Before the first page: end a band that was left half said, where no answer has shown its end."""
+        if not self._listens:
+            await self._talk.send(bytes(FILL_BYTES))
+            self._listens = True
 
     @property
     def _is_open(self) -> bool:

@@ -11,6 +11,7 @@ from edge_agent.sdk.values import Page
 
 ROWS_LIMIT = 16_384  # two metres of paper: more is a fault of the host, and would fill the memory
 CUT_SHORT = b"#"  # our host ends an order to print that was cut off with this, so that it orders nothing
+CANCEL = b"\x18"  # the same where a line outside of a label is printed as text: a control character is not
 
 
 @dataclass(frozen=True, slots=True)

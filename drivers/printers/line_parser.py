@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from drivers.printers.bands import inverted
-from drivers.printers.label_device import Asked, InRaster, LabelEvent, Picture, Refused
+from drivers.printers.label_device import CANCEL, CUT_SHORT, Asked, InRaster, LabelEvent, Picture, Refused
 
 LINE_LIMIT = 20_000  # a CPCL band as hex has 16,384 digits
+MEANINGLESS = (CANCEL, CUT_SHORT)  # lines of nothing else: there was no half line to spoil
 RASTER_LIMIT = 1_000_000  # a counted raster is a band of 8 KiB; a clone's host may send a whole label
 
 
@@ -145,7 +146,7 @@ class LineDevice(ABC):
                 self.draw(found, events)
             elif not isinstance(found, bytes):
                 events.append(found)
-            elif found:
+            elif found and found not in MEANINGLESS:
                 events += self.obey(found)
         return events
 

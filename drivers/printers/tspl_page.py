@@ -22,13 +22,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drivers.printers.bands import EMPTY_LINES, banded, inverted, rest_of_lines
+from drivers.printers.bands import WAKE_LINES, banded, inverted, rest_of_lines
 from drivers.printers.media import Media, mm, plain
 from edge_agent.sdk.values import Page
 
 STATUS = b"\x1b!?"
 FULL_STATUS = b"\x1b!S"
-WAKE = EMPTY_LINES
+WAKE = WAKE_LINES
 BITMAP, ORDER = b"BITMAP ", b"PRINT 1,1\r\n"
 IMMEDIATE = (b"\x1b!", b"~!")
 NUDGED = b"\x01"  # ! is 0010 0001: its one white dot between two black ones becomes black

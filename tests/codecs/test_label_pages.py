@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.printers import cpcl_page, epl2_page, tspl_page, zpl_page
-from drivers.printers.bands import BAND_BYTES, EMPTY_LINES, banded
+from drivers.printers.bands import BAND_BYTES, WAKE_LINES, banded
 from drivers.printers.cpcl_device import CpclDevice
 from drivers.printers.epl2_device import Epl2Device
 from drivers.printers.label_device import Asked, InRaster, LabelOrdered, Refused
@@ -233,7 +233,7 @@ def test_a_label_of_cpcl_has_black_as_one() -> None:
 def test_bands_are_bounded_and_together_the_page(height: int) -> None:
     page = Page(HEAD, height, bytes(HEAD // 8 * height))
     parts = list(banded(page.data, page))
-    assert all(len(data) <= BAND_BYTES < len(EMPTY_LINES) + 1 for _, _, data in parts)
+    assert all(len(data) <= BAND_BYTES < len(WAKE_LINES) + 1 for _, _, data in parts)
     assert sum(rows for _, rows, _ in parts) == height
     assert b"".join(data for _, _, data in parts) == page.data
 
