@@ -12,14 +12,15 @@ from edge_agent.labels.characters import is_bangla
 from edge_agent.labels.fields import Record
 from edge_agent.labels.layout import render
 from edge_agent.labels.shaping import Fonts
-from edge_agent.labels.template import find_template
+from edge_agent.labels.template import find_template, shipped_names
 from tests.labels.paper import is_shown, pixels
 from tests.labels.printers import printed
 from tests.labels.reading import UnshapedFonts, error_rate, read_words
 from tools.label_samples import PARCEL, SAMPLES, Data
 
 MOST_WRONG = 0.05  # of the Bangla of a label; the reader's own mistakes are 0.4 to 1.3 % on clean lines
-UNREADABLE = 0.30
+UNREADABLE = 0.30  # of words full of conjuncts and reordered vowels, where shaping is missing
+CONTROL = 2 * MOST_WRONG  # the same of a whole label: half of its Bangla may be digits, which need no shaping
 DOTS_PER_MM = 8
 REORDERED: Data = {  # conjuncts, and vowels that are typed behind the letter they stand before
     **PARCEL["bangla"],
@@ -28,19 +29,26 @@ REORDERED: Data = {  # conjuncts, and vowels that are typed behind the letter th
         "address": "দ্বিতীয় তলা, কেন্দ্রীয় দিঘির পেছনে, মেন্দিবিলের মেলে, সিলেট, নেত্রকোনা",
     },
 }
-SHOWN_WHOLE = [
-    *(
-        (name, variant)
-        for name in ("parcel-80", "parcel-100x100", "parcel-100x150")
-        for variant in ("bangla", "cod")
-    ),
-    ("receipt-80", "bangla"),
-    ("cod-receipt-80", "bangla"),
-    ("bag-100x75", "sscc"),
-    ("item-50x30", "plain"),
-    ("challenge-80", "device"),
-    ("commands-80", "five"),
-]
+# Of every shipped label the variants that the reader can be asked to read. Not among them:
+# - "long": names end with an ellipsis, so what stands there is not what is true.
+# - "english", "by-hand", "cod-by-hand", "name-only", and "cod" of receipt-80: much of their Bangla is
+#   numerals alone beside Latin words; the reader takes a weight such as 1.234 kg in Bangla digits for another script (5
+#   to 8 % wrong).
+# - "well" and "bare" of status-80: of a hundred letters one word, twice, is read as Latin (9 to 12 %).
+READABLE = {
+    "parcel-80": ("bangla", "cod", "not-weighed", "courier"),
+    "parcel-100x100": ("bangla", "cod", "not-weighed", "courier"),
+    "parcel-100x150": ("bangla", "cod", "not-weighed", "courier"),
+    "item-50x30": ("plain", "bare"),
+    "receipt-80": ("bangla", "bare"),
+    "cod-receipt-80": ("bangla", "bare"),
+    "bag-100x75": ("sscc", "own-code"),
+    "challenge-80": ("device", "bare"),
+    "commands-80": ("five", "one"),
+    "print-test-80": ("booth",),
+    "status-80": ("faults",),
+}
+CASES = [(name, variant) for name, variants in READABLE.items() for variant in variants]
 
 
 def wrong(name: str, data: Data, fonts: Fonts, folder: Path, *, of: str = "") -> float:
@@ -76,7 +84,12 @@ def test_bangla_is_read_where_it_is_shaped_and_not_where_it_is_not(fonts: Fonts,
     assert wrong("parcel-80", REORDERED, UnshapedFonts(), tmp_path, of="recipient.") >= UNREADABLE
 
 
+def test_no_shipped_label_goes_unread() -> None:
+    assert set(READABLE) == set(shipped_names())
+
+
 @pytest.mark.torture
-@pytest.mark.parametrize(("name", "variant"), SHOWN_WHOLE)
+@pytest.mark.parametrize(("name", "variant"), CASES)
 def test_the_bangla_of_every_label_is_read(name: str, variant: str, fonts: Fonts, tmp_path: Path) -> None:
     assert wrong(name, SAMPLES[name][variant], fonts, tmp_path) <= MOST_WRONG
+    assert wrong(name, SAMPLES[name][variant], UnshapedFonts(), tmp_path) >= CONTROL
