@@ -74,8 +74,8 @@ class Parts:
         self._ledger = ledger
         self._language = settings.booth.language
         self.booth = Booth(devices, opener(settings), clock, self._device_changed, plugged)
-        printer = next(iter(self.booth.printers), "")
-        self._pages = Pages(printery, settings, clock, boot=ledger.boot, printer=printer)
+        first = next(iter(self.booth.printers), "")
+        self._pages = pages = Pages(printery, settings, clock, boot=ledger.boot, printer=first)
         self.prints = self._make_prints()
         self.booth.on_printer = self.prints.printer_says
         self.strangers = Strangers([d.url for d in devices], clock, plugged, self._stranger)
@@ -93,7 +93,7 @@ class Parts:
         self.snapshot.strangers = self.strangers
         orders = operations(self.booth, self.counter)
         self.snapshot.printing = self.prints.figures
-        prints = Prints(self.prints, self.counter, slip=self._slip, test=self._pages.test)
+        prints = Prints(self.prints, self.counter, slip=self._slip, test=pages.test, head=pages.head)
         self.centre = Centre(settings, ledger, clock, self.snapshot, self.stored)
         self.server = self._make_server({**orders, **local_operations(prints), **self.centre.local_orders()})
         self.uplink = self.centre.uplink
@@ -144,6 +144,7 @@ class Parts:
             tell=self._tell,
             stored=self.stored,
             numbers=self.numbers,
+            receipt=self._pages.receipt if counter.receipt else None,
         )
         return Counter(
             ports,

@@ -7,12 +7,13 @@ Must not know: templates' layout, printers, the queue.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from edge_agent import __version__
-from edge_agent.counter.labelling import BoothName, label_data, label_order
+from edge_agent.counter.labelling import BoothName, label_data, label_order, receipt_order
 from edge_agent.counter.parcel import Parcel
 from edge_agent.events.model import JsonValue
 from edge_agent.labels.printery import Printery
@@ -45,8 +46,8 @@ def printery(settings: Settings) -> Printery:
     made = Printery(
         settings.counter.label, labels.templates, fonts=labels.fonts, black_from=labels.black_from
     )
-    if settings.counter.flow != "none" and settings.counter.label:
-        made.check_files()
+    if settings.counter.flow != "none":
+        made.check_files(filter(None, (settings.counter.label, settings.counter.receipt)))
     return made
 
 
@@ -64,6 +65,9 @@ class Pages:
         self._clock = clock
         self._boot = boot
         self._printer = printer
+        self._receipt = settings.counter.receipt
+        self._receipt_printer = settings.counter.receipt_printer or printer
+        self._wait_ms = settings.printing.wait_s * 1000
 
     async def draw(self, template: str, data: Mapping[str, object], reprint: int) -> Page:
         """One page, drawn in a worker. Raises EdgeError."""
@@ -78,15 +82,25 @@ class Pages:
         data = label_data(parcel, 1, self._booth, at.utc_ms)
         return label_order(parcel, data, at, template=self._label, printer=self._printer, boot=self._boot)
 
+    def receipt(self, parcel: Parcel, at: Stamp) -> PrintOrder:
+        """The receipt for the customer who brought the parcel."""
+        return receipt_order(
+            self.order(parcel, at),
+            job=secrets.token_hex(6),
+            template=self._receipt,
+            printer=self._receipt_printer,
+            ttl_ms=self._wait_ms,
+        )
+
     def test(self) -> Mapping[str, JsonValue]:
         """What stands on a test page."""
-        return {**self._head(), "agent": {"version": __version__}}
+        return {**self.head(), "agent": {"version": __version__}}
 
     def slip(self, status: Mapping[str, Any]) -> Mapping[str, JsonValue]:
         """What stands on the state slip, from the status as the agent tells it."""
         uplink, backlog = status["uplink"], int(status["backlog"]["count"])
         return {
-            **self._head(),
+            **self.head(),
             "agent": {"version": __version__},
             "link": {"state": f"{LINK_WORDS.get(uplink['status'], '')} / {uplink['status']}"},
             "clock": {"state": CLOCK_WORDS.get(status["clock"], str(status["clock"]))},
@@ -96,7 +110,8 @@ class Pages:
             "fault": _faults(uplink, status["devices"]),
         }
 
-    def _head(self) -> dict[str, JsonValue]:
+    def head(self) -> Mapping[str, JsonValue]:
+        """What every page may say: which booth, and what time it is there."""
         booth = self._booth
         names: dict[str, JsonValue] = {"id": booth.id, "name": booth.name or booth.id}
         if booth.name_bn:

@@ -38,6 +38,7 @@ def rules(settings: Settings) -> Rules:
         ttl_ms=printing.wait_s * 1000,
         keep_ms=printing.keep_hours * HOUR_MS,
         roll_mm=printing.roll_m * 1000,
+        rolls_mm={p.id: p.roll_m * 1000 for p in settings.printer if p.roll_m is not None},
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from edge_agent.cli import preview
+from edge_agent.cli import preview, print_label
 from edge_agent.cli.status import DEFAULT_SOCKET
 from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
@@ -23,7 +23,7 @@ FAULT = 1
 LOOK_S = 0.3  # how often a waiting test is looked at
 WAIT_S = 90  # a test page waits a minute for its printer, and then takes its time to print
 WAITING = frozenset({"received", "rendered", "queued", "sending"})
-AWAITED = frozenset({"test", "slip"})  # somebody stands before the printer
+AWAITED = frozenset({"test", "slip", "label"})  # somebody stands before the printer
 CAME_OUT = frozenset({"sent", "confirmed"})
 SHOWN = 20  # jobs on one screen; --json gives all
 
@@ -54,15 +54,13 @@ def register(verbs: Any) -> None:
         order.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
         order.add_argument("--json", action="store_true", help="one JSON object")
         order.set_defaults(run=run)
+    print_label.register(orders, run)
     preview.register(orders)
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when done, 1 when it cannot be or a label needs a person, 3 when the agent cannot be reached."""
-    operation, named, _ = ORDERS[args.order]
-    word = named.rstrip("?")
-    given = getattr(args, word, None) if word else None
-    answer = ask(args.socket, {"op": operation, **({word: given} if given else {})})
+    answer = print_label.order(args) if args.order == "label" else _order(args)
     if args.order in AWAITED and not args.no_wait:
         answer = _end_of(args.socket, answer)
     if args.json:
@@ -70,6 +68,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         tell("\n".join(map(one_line, _lines(args.order, answer))))
     return _code(args.order, answer)
+
+
+def _order(args: argparse.Namespace) -> Any:
+    operation, named, _ = ORDERS[args.order]
+    word = named.rstrip("?")
+    given = getattr(args, word, None) if word else None
+    return ask(args.socket, {"op": operation, **({word: given} if given else {})})
 
 
 def _end_of(socket: Path, job: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`edge-agent print preview`: a label as it would be printed, as a PNG or in the terminal, without a printer.
 
-Owns: the verb, reading the data file, what is shown. Must not know: layout, printers.
+Owns: the verb, what is shown. Must not know: layout, printers.
 
 Exit codes: 0 drawn, 1 the data does not make this label (element and field are named), 2 wrong template or
 usage.
@@ -12,13 +12,12 @@ import argparse
 import json
 import shutil
 import sys
-import tomllib
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.cli.config import DEFAULT_FILE
 from edge_agent.cli.half_blocks import half_blocks
+from edge_agent.cli.label_data import read_fields
 from edge_agent.cli.terminal import tell
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import ConfigError
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from edge_agent.settings.labels import Labels
 
 SAMPLE = "sample"
-STANDARD_INPUT = "-"
-MAX_DATA_BYTES = 262_144  # a label holds 1,000 characters a text; a file of this size is another file
 FALLBACK_COLUMNS = 100  # where the output is no terminal: 100 mm at one square a millimetre
 
 
@@ -71,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         )
     labels = _labels(args.config)
     template = _template(args.template, labels.templates)
-    data = sample_data(template) if args.data == SAMPLE else _read(args.data)
+    data = sample_data(template) if args.data == SAMPLE else read_fields(args.data)
     fonts = Fonts(labels.fonts, black_from=labels.black_from)
     page = render(template, data, fonts=fonts, dpi=args.dpi, reprint=args.reprint)
     if args.out is not None:
@@ -113,34 +110,6 @@ def _facts(template: Template, page: Page, out: Path | None) -> dict[str, object
     }
 
 
-def _read(name: str) -> dict[str, object]:
-    """The data of one label. Raises ConfigError with the file and what is wrong with it."""
-    try:
-        if name == STANDARD_INPUT:
-            text = sys.stdin.buffer.read(MAX_DATA_BYTES + 1)
-        else:
-            with Path(name).open("rb") as file:
-                text = file.read(MAX_DATA_BYTES + 1)
-    except OSError as error:
-        raise _unusable(name, f"cannot be read: {error.strerror or error}") from error
-    if len(text) > MAX_DATA_BYTES:
-        raise _unusable(name, f"is larger than {MAX_DATA_BYTES} bytes")
-    return _parsed(text, name)
-
-
-def _parsed(text: bytes, name: str) -> dict[str, object]:
-    try:
-        if name.endswith(".toml"):
-            data: object = tomllib.loads(text.decode(), parse_float=Decimal)
-        else:
-            data = json.loads(text, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
-        raise _unusable(name, f"is neither JSON nor TOML (.toml): {error}") from error
-    if not isinstance(data, dict):
-        raise _unusable(name, "holds no table of fields")
-    return data
-
-
 def _write(page: Page, path: Path) -> None:
     from edge_agent.labels.page import to_png
 
@@ -158,7 +127,3 @@ def _has_blocks() -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _unusable(name: str, why: str) -> ConfigError:
-    return ConfigError("label.data", f"{name} {why}", hint="give the label's fields, see docs/labels.md")

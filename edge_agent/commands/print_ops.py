@@ -7,17 +7,17 @@ A label that the counter has in hand is the flow's: orders about it go to the fl
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_agent.commands.operations import Operation
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.inputs import Order
 from edge_agent.events.model import JsonValue
+from edge_agent.printing.fields import label_fields
 from edge_agent.printing.job import Kind, Requester
 from edge_agent.printing.queue import PrintQueue
 from edge_agent.printing.view import as_shown
@@ -27,8 +27,6 @@ from edge_agent.sdk.errors import CommandError
 KEY = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 SUBJECT = re.compile(r"[A-Za-z0-9/._ -]{1,64}", re.ASCII)  # of an event: an item's number, no free text
 TEMPLATE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
-DATA_BYTES = 16 * 1024  # of one label's fields: several full pages of text
-DATA_DEPTH = 5  # a label's fields are dotted paths of two or three names, or lists of such
 WAIT_S = (10, 86_400)
 TEST_WAIT_S = 60  # a technician stands before the printer
 SLIP_TEMPLATE = "status-80"
@@ -39,12 +37,13 @@ Facts = Callable[[], Mapping[str, JsonValue]]
 
 @dataclass(frozen=True, slots=True)
 class Prints:
-    """What the operations work on. `slip` and `test` tell what stands on the booth's own pages."""
+    """What the operations work on. `slip`, `test` and `head` tell what stands on the booth's own pages."""
 
     queue: PrintQueue
     counter: Counter
     slip: Facts
     test: Facts
+    head: Facts
 
     def in_hand(self, name: str) -> bool:
         parcel = self.counter.state.parcel
@@ -56,7 +55,7 @@ def central_operations(prints: Prints, requester: Requester = Requester.CENTRE) 
     queue = prints.queue
 
     async def label(args: Mapping[str, Any]) -> JsonValue:
-        return as_shown(await queue.order(_label(args, requester)))
+        return as_shown(await queue.order(_label(args, requester, prints.head())))
 
     async def slip(args: Mapping[str, Any]) -> JsonValue:
         key = _matching(args, "job", KEY) if "job" in args else secrets.token_hex(6)
@@ -116,20 +115,22 @@ def local_operations(prints: Prints) -> dict[str, Operation]:
     return {**central_operations(prints, Requester.BOOTH), **own}
 
 
-def _label(args: Mapping[str, Any], requester: Requester) -> Wish:
-    data = args.get("data")
-    if not isinstance(data, dict):
+def _label(args: Mapping[str, Any], requester: Requester, head: Mapping[str, JsonValue]) -> Wish:
+    given = args.get("data")
+    if not isinstance(given, dict):
         raise CommandError("command.arguments", "args.data must be an object: the label's fields")
-    return Wish(
+    data = label_fields(given)
+    wish = Wish(
         requester,
         _matching(args, "job", KEY),
         Kind.LABEL,
         _matching(args, "template", TEMPLATE),
-        _fields(data),
+        data,
         printer=_text(args, "printer"),
         subject=_matching(args, "item", SUBJECT) if "item" in args else "",
         ttl_ms=_wait_ms(args),
     )
+    return replace(wish, data=_with_head(data, head), identity=wish.text)
 
 
 def _decided(prints: Prints, requester: Requester, order: Order) -> Operation:
@@ -146,27 +147,14 @@ def _decided(prints: Prints, requester: Requester, order: Order) -> Operation:
     return decide
 
 
-def _fields(data: dict[str, Any]) -> Mapping[str, JsonValue]:
-    """The label's fields, as far as they can be kept and drawn."""
-    _check(data, DATA_DEPTH)
-    try:
-        size = len(json.dumps(data, ensure_ascii=False).encode())
-    except UnicodeEncodeError:
-        raise CommandError("print.data", "args.data holds half a character (a lone surrogate)") from None
-    if size > DATA_BYTES:
-        raise CommandError("print.data", f"args.data has more than {DATA_BYTES} bytes")
-    return data
-
-
-def _check(value: Any, depth: int) -> None:
-    if isinstance(value, float):
-        raise CommandError("print.data", "a number with decimals is given as text, money in whole poisha")
-    if not isinstance(value, dict | list):
-        return
-    if depth == 0:
-        raise CommandError("print.data", f"args.data is nested deeper than {DATA_DEPTH}")
-    for inner in value.values() if isinstance(value, dict) else value:
-        _check(inner, depth - 1)
+def _with_head(data: Mapping[str, JsonValue], head: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """The fields, with what the booth knows best where it is not given: its name, the time there."""
+    filled = dict(data)
+    for part, own in head.items():
+        given = data.get(part, {})
+        if isinstance(given, dict) and isinstance(own, dict):
+            filled[part] = {**own, **given}
+    return filled
 
 
 def _matching(args: Mapping[str, Any], name: str, pattern: re.Pattern[str]) -> str:

@@ -201,7 +201,7 @@ class Acceptance:
         accepted = EventDraft("parcel.accepted", parcel.item, at, data)
         cue = Cue(Prompt("accepted", {"item": parcel.item}), Sound.SAVED)
         idle = State(pan_clear=state.pan_clear)
-        return Outcome(idle, [*events, accepted], prints, [cue, Cue(prompt_of(idle))])
+        return Outcome(idle, [*events, accepted], prints, [cue, Cue(prompt_of(idle))], accepted=parcel)
 
     def _again(self, state: State, at: Stamp) -> Outcome:
         """The same attempt once more: nothing of it had been accepted by the printer."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from edge_agent.counter.feedback import Cue
-from edge_agent.counter.parcel import State
+from edge_agent.counter.parcel import Parcel, State
 from edge_agent.counter.settling import Settled
 from edge_agent.events.model import EventDraft
 from edge_agent.ledger.prints import PrintStep
@@ -116,10 +116,14 @@ Input = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`events` and `prints` are committed with `state`; only then cues are given and `label` is printed."""
+    """`events` and `prints` are committed with `state`; only then cues are given and `label` is printed.
+
+    `accepted` is the parcel that this step accepts: its receipt is ordered with it.
+    """
 
     state: State
     events: Sequence[EventDraft] = ()
     prints: Sequence[PrintStep] = ()
     cues: Sequence[Cue] = ()
     label: bool = False
+    accepted: Parcel | None = None

@@ -1,6 +1,6 @@
-"""From a parcel to what stands on its label, and to the label's entry in the print ledger.
+"""From a parcel to what stands on its label or receipt, and to the entry of either in the print ledger.
 
-Owns: the label's data. Must not know: templates' layout, printers.
+Owns: their data. Must not know: templates' layout, printers.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from edge_agent.counter.parcel import Parcel
@@ -30,7 +30,7 @@ class BoothName:
 
 
 def label_data(parcel: Parcel, attempt: int, booth: BoothName, utc_ms: int) -> Mapping[str, JsonValue]:
-    """The fields that a parcel label's template may use."""
+    """The fields that the template of a parcel's label or receipt may use."""
     local = datetime.fromtimestamp(utc_ms / 1000, UTC) + timedelta(minutes=booth.utc_offset_minutes)
     data: dict[str, JsonValue] = {
         "item": {"number": parcel.item, "qr": label_mark(parcel.job, attempt, parcel.item)},
@@ -60,6 +60,20 @@ def label_order(
         ordered=0,
         boot=boot,
         at=at,
+    )
+
+
+def receipt_order(label: PrintOrder, *, job: str, template: str, printer: str, ttl_ms: int) -> PrintOrder:
+    """The customer's receipt says what the label says. The queue prints it: it holds up no parcel."""
+    return replace(
+        label,
+        job=job,
+        key=f"{label.key}.receipt",
+        kind=Kind.RECEIPT.value,
+        printer=printer,
+        template=template,
+        ttl_ms=ttl_ms,
+        ordered=1,
     )
 
 

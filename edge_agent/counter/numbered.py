@@ -42,7 +42,7 @@ async def commit_step(ports: Ports, tentative: Tentative, slots: Mapping[str, st
     if given is not None and numbers is not None:
         await numbers.hold(given)
         reach("number.held")
-    stored = await ports.ledger.commit(tentative.entry(ports, slots))
+    stored = await ports.prints.enter(tentative.entry(ports, slots), tentative.receipts(ports))
     tentative.tell_printer(ports.prints)
     if given is not None and numbers is not None:
         reach("number.taken")

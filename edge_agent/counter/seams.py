@@ -39,12 +39,16 @@ class Prints(Protocol):
 
     async def label(self, job: PrintJob, subject: str) -> PrintResult: ...
     async def scanned(self, job: str, attempt: int, at: Stamp) -> Scanned: ...
+    async def enter(self, entry: Entry, orders: Sequence[PrintOrder]) -> list[StoredEvent]: ...
     def seen(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything the counter uses, given by the composition root."""
+    """Everything the counter uses, given by the composition root.
+
+    `order` is a parcel's label as the print ledger knows it, `receipt` its customer's, if there is one.
+    """
 
     ledger: Ledger
     clock: Clock
@@ -56,6 +60,7 @@ class Ports:
     tell: Callable[[Cue], None]
     stored: Callable[[Sequence[StoredEvent]], None]
     numbers: Numbers | None = None
+    receipt: Callable[[Parcel, Stamp], PrintOrder] | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +91,7 @@ class Tentative:
     began: bool = False
     given: Given | None = None  # the leased number that this step takes
     marks: list[LabelScanned] = field(default_factory=list)  # of labels that are not the one in hand
+    accepted: list[Parcel] = field(default_factory=list)
 
     def mark(self, flow: Acceptance | None, scanned: LabelScanned) -> None:
         """One of our labels was scanned: the one in hand is the flow's, every other the print queue's."""
@@ -112,6 +118,12 @@ class Tentative:
         numbers = [self.given.step] if self.given else []
         return Entry(self.events, slots, self.prints, orders=orders, voids=voids, numbers=numbers)
 
+    def receipts(self, ports: Ports) -> list[PrintOrder]:
+        """What the customers of the accepted parcels are to be given."""
+        if ports.receipt is None:
+            return []
+        return [ports.receipt(parcel, ports.clock.stamp()) for parcel in self.accepted]
+
     def accepts(self, item: str) -> bool:
         """Whether this very step accepts the item already."""
         return any(event.type == "parcel.accepted" and event.subject == item for event in self.events)
@@ -123,3 +135,4 @@ class Tentative:
         self.prints += outcome.prints
         self.cues += outcome.cues
         self.label |= outcome.label
+        self.accepted += [outcome.accepted] if outcome.accepted else []

@@ -8,7 +8,7 @@ Fonts, HarfBuzz and a template cost some 10 MiB; a booth that only scans does no
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,12 +66,13 @@ class Printery:
             fonts, _ = self._load(self._name)
             fonts.self_test()
 
-    def check_files(self) -> None:
-        """Look whether fonts and template are there, and load nothing. Raises ConfigError."""
+    def check_files(self, templates: Iterable[str]) -> None:
+        """Look whether templates, and fonts for them, are there; load nothing. Raises ConfigError."""
         from edge_agent.labels.files import template_text
 
-        check_fonts(self._files)
-        template_text(self._name, self._folder)
+        for name in templates:
+            check_fonts(self._files)
+            template_text(name, self._folder)
 
     def _load(self, name: str) -> tuple[Fonts, Template]:
         from edge_agent.labels.shaping import Fonts

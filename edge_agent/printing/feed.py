@@ -27,7 +27,7 @@ class Feed:
 
     def __init__(self, printer: str, ports: Ports, records: Records) -> None:
         self.window = Window(ports.rules.quota)
-        self.roll = Roll(ports.rules.roll_mm)
+        self.roll = Roll(ports.rules.rolls_mm.get(printer, ports.rules.roll_mm))
         self._printer = printer
         self._ports = ports
         self._records = records

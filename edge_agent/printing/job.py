@@ -30,6 +30,7 @@ WAITING = frozenset({PrintState.RECEIVED, PrintState.RENDERED, PrintState.QUEUED
 
 class Kind(StrEnum):
     LABEL = "label"
+    RECEIPT = "receipt"
     SLIP = "slip"
     TEST = "test"
 
@@ -53,6 +54,11 @@ class Job:
     reason: str = ""
 
     @property
+    def is_counters(self) -> bool:
+        """Whether the counter's flow ordered it."""
+        return self.order.requester == Requester.FLOW
+
+    @property
     def since(self) -> Moment:
         """When this attempt was ordered."""
         return Moment(self.order.boot, self.order.at)
@@ -72,6 +78,18 @@ class Change:
 def received(order: PrintOrder) -> Change:
     """A new job, or one that failed before its first byte and is ordered again."""
     return _step(Job(order, order.ordered, PrintState.RECEIVED), order.at, orders=[order])
+
+
+def following(order: PrintOrder) -> Change:
+    """A job of the counter that follows from what is recorded with it; it is drawn when its turn comes."""
+    return _step(Job(order, order.ordered, PrintState.QUEUED), order.at, orders=[order])
+
+
+def crowded_out(order: PrintOrder, code: str) -> Change:
+    """The same, where no more may wait: that it was wanted is on record, and a person may ask for it."""
+    wanted = following(order)
+    ended = _ended(wanted.job, order.at, PrintState.FAILED, "label.failed", code)
+    return replace(ended, steps=[*wanted.steps, *ended.steps], orders=wanted.orders)
 
 
 def drawn(job: Job, at: Stamp) -> Change:

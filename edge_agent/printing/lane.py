@@ -90,6 +90,12 @@ class Lane:
         self.feed.renewed()
         self.wake()
 
+    def follows(self, job: Job) -> None:
+        """A job of the counter is on disk: it waits, unless it ended at once."""
+        if job.state in life.WAITING:
+            self.spool.put(job)
+            self.wake()
+
     async def settle(self, change: Change) -> None:
         """Put a change of an order on disk, then in memory. Hold the records' step. Raises DeviceError."""
         await self._records.write(change)
@@ -168,7 +174,7 @@ class Lane:
         mm = length_mm(page)
         now = self._records.now()
         self.feed.window.forget(now)
-        if not self.feed.window.allows(mm, ordered=True):
+        if not self.feed.window.allows(mm, ordered=not job.is_counters):
             self.spool.later(job, now, "print.quota")
             return
         paper = self.feed.paper(job.order.job, job.attempt, mm)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from edge_agent.crash import reach
-from edge_agent.events.model import JsonValue
-from edge_agent.ledger.print_jobs import Known
+from edge_agent.events.model import JsonValue, StoredEvent
+from edge_agent.ledger.ledger import Entry
+from edge_agent.ledger.print_jobs import Known, PrintOrder
 from edge_agent.ledger.prints import PrintState
+from edge_agent.printing import following
 from edge_agent.printing import job as life
 from edge_agent.printing.age import age
 from edge_agent.printing.job import Job, Requester
@@ -132,6 +135,13 @@ class PrintQueue:
         if self._first_lane is None:
             return await self._ports.printers.print_page(job, "")
         return await self._first_lane.label(job, subject)
+
+    async def enter(self, entry: Entry, orders: Sequence[PrintOrder]) -> list[StoredEvent]:
+        """Commit what the counter records, and the jobs that follow from it. Raises DeviceError."""
+        if not orders:
+            return await self._ports.ledger.commit(entry)
+        followers = [(self._lane(order.printer), order) for order in orders]
+        return await following.enter(self._ports, self._records, entry, followers)
 
     def seen(self) -> None:
         """A person has seen the counter's label: its printer prints."""

@@ -28,13 +28,17 @@ class Printers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the booth's configuration says of printing. Times in milliseconds, lengths in millimetres."""
+    """What the booth's configuration says of printing. Times in milliseconds, lengths in millimetres.
+
+    `rolls_mm` tells how long the rolls of some printers are, `roll_mm` those of the others.
+    """
 
     quota: Quota = field(default_factory=Quota)
     least_proof: Proof = Proof.SENT
     ttl_ms: int = 600_000
     keep_ms: int = 24 * HOUR_MS
     roll_mm: int = 0
+    rolls_mm: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 Owns: the order, the bound, what an order waits for. Must not know: how a job is printed or recorded.
 
-The counter's own labels never wait here: they go first. Orders follow, oldest first, as far as their age, the
-quota and the printer allow.
+The counter's own labels never wait here: they go first. Its receipts follow, then orders, each oldest first,
+as far as their age, the quota and the printer allow.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Spool:
         return len(self._waiting)
 
     def jobs(self) -> list[Job]:
-        """What waits, oldest first."""
-        return list(self._waiting.values())
+        """What waits, oldest first; the counter's own before orders, for its customer stands there."""
+        return sorted(self._waiting.values(), key=lambda job: not job.is_counters)
 
     def job(self, job: str) -> Job | None:
         return self._waiting.get(job)
@@ -46,9 +46,9 @@ class Spool:
         """Whether orders wait for a person: label after label went into doubt."""
         return self._doubts >= DOUBT_LIMIT
 
-    def admit(self) -> None:
-        """Raises CommandError where no more may wait."""
-        if len(self._waiting) >= QUEUE_LIMIT:
+    def admit(self, more: int = 0) -> None:
+        """Raises CommandError where no more may wait, once so many more do."""
+        if len(self._waiting) + more >= QUEUE_LIMIT:
             raise CommandError(
                 "print.full",
                 f"{QUEUE_LIMIT} jobs wait for this printer",
@@ -71,7 +71,7 @@ class Spool:
     def next(self, now: Moment, *, usable: bool) -> Job | None:
         """The order that is printed now, if one may be. What each of the others waits for is noted at it."""
         found = None
-        for job in list(self._waiting.values()):
+        for job in self.jobs():
             waits_for = self._waits_for(job, now, usable=usable)
             if waits_for:
                 self._waiting[job.order.job] = replace(job, reason=waits_for)
@@ -104,7 +104,7 @@ class Spool:
             return "print.drawing"
         if not age(job.since, now).known:
             return "print.age_unknown"  # ordered before this boot, and no clock tells how long ago
-        if not self.window.allows(0, ordered=True):
+        if not self.window.allows(0, ordered=not job.is_counters):
             return "print.quota"
         if not usable:
             return "printer.not_ready"

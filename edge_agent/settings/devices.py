@@ -6,7 +6,7 @@ Must not know: where in the file the table stands, or what any driver does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from decimal import Decimal
 
 from edge_agent.links.input_address import FORMS
@@ -15,7 +15,7 @@ from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind, Option, Options, SerialSettings
 from edge_agent.sdk.errors import ConfigError
 from edge_agent.sdk.values import UNITS
-from edge_agent.settings.model import MAX_DEVICES, Device
+from edge_agent.settings.model import MAX_DEVICES, TABLES
 from edge_agent.settings.positions import KeyPath
 from edge_agent.settings.problems import Finding, nearest, one_of, shown_text, shown_value
 
@@ -61,11 +61,12 @@ def check_devices(document: Table, drivers: Registry) -> tuple[Table, list[Findi
                 checked[number], found = _check_device((kind.value, number), table, drivers)
                 findings += found
         filled[kind.value] = checked
-    return filled, [*findings, *_used_twice(document, "id"), *_used_twice(document, "port")]
+    findings += [*_used_twice(document, "id"), *_used_twice(document, "port"), *_no_printer(document)]
+    return filled, findings
 
 
 def _check_device(path: KeyPath, table: Table, drivers: Registry) -> tuple[Table, list[Finding]]:
-    known = {key: value for key, value in table.items() if key in Device.model_fields}
+    known = {key: value for key, value in table.items() if key in _keys(path)}
     name = table.get("driver")
     if not isinstance(name, str):
         return known, []  # the model says what is wrong with it
@@ -78,6 +79,11 @@ def _check_device(path: KeyPath, table: Table, drivers: Registry) -> tuple[Table
     options, findings = _check_options(path, table, spec)
     findings += _check_port(path, table, spec)
     return {**_line_defaults(table, spec), **known, **options}, findings
+
+
+def _keys(path: KeyPath) -> Set[str]:
+    """The keys that each device of this role has, whatever its driver."""
+    return TABLES[str(path[0])].model_fields.keys()
 
 
 def _no_driver(path: KeyPath, name: str, error: ConfigError, drivers: Registry) -> Finding:
@@ -101,9 +107,9 @@ def _check_options(path: KeyPath, table: Table, spec: DriverSpec) -> tuple[Table
     known = {option.name: option for option in options_of(spec)}
     values: Table = {name: option.default for name, option in known.items()}
     findings = []
-    for key in table.keys() - Device.model_fields.keys():
+    for key in table.keys() - _keys(path):
         if key not in known:
-            findings.append(unknown_key((*path, key), [*Device.model_fields, *known]))
+            findings.append(unknown_key((*path, key), [*_keys(path), *known]))
             continue
         try:
             values[key] = Options((known[key],), {key: table[key]})[key]
@@ -171,6 +177,22 @@ def _check_address(path: KeyPath, port: str) -> Iterator[Finding]:
     if port.startswith("evdev:/"):
         words = "vendor and product in front, so that no other keyboard on that socket is read: " + FORMS
         yield Finding(path, f"{shown_text(port)} does not say which device", words)
+
+
+def _no_printer(document: Table) -> Iterator[Finding]:
+    """Receipts need a printer, and the one that is named for them."""
+    counter, tables = document.get("counter"), document.get("printer")
+    if not isinstance(counter, dict):
+        return
+    ids = [table.get("id") for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+    names = [name for name in ids if isinstance(name, str)][:MAX_DEVICES]
+    if counter.get("receipt") and not names:
+        yield Finding(("counter", "receipt"), "no printer is there for it", 'a [[printer]] table, or ""')
+    wanted = counter.get("receipt_printer")
+    if isinstance(wanted, str) and wanted and wanted not in names:
+        words = one_of(names) if names else "the id of a [[printer]] table"
+        path = ("counter", "receipt_printer")
+        yield Finding(path, f"no printer is called {shown_text(wanted)}", words, nearest(wanted, names))
 
 
 def _used_twice(document: Table, key: str) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ CENTRE_MAY_SET = (
     "counter.max_weight_kg",
     "counter.min_weight_kg",
     "counter.proof",
+    "counter.receipt",
     "counter.repeat_window_s",
     "counter.units",
     "counter.weight_wait_s",

@@ -7,6 +7,7 @@ Frozen; a key that is not named here is refused. A device's further keys are the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -111,6 +112,14 @@ class Counter(Strict):
         default="sent",
         description="Weakest proof that counts as a printed label; below it a person is asked.",
     )
+    receipt: str = Field(
+        default="",
+        pattern=TEMPLATE,
+        description="Template of the receipt that a customer is given; empty for none.",
+    )
+    receipt_printer: str = Field(
+        default="", description="Id of the printer for receipts; the label's own if not given."
+    )
     without_scale: Policy = Field(
         default="refuse",
         description="Without a working scale: refuse parcels, or take them and flag each record.",
@@ -181,6 +190,20 @@ class Device(BaseModel):
         return SerialSettings(**{name: value for name, value in given.items() if value is not None})
 
 
+class Printer(Device):
+    """A printer, and the paper in it."""
+
+    roll_m: int | None = Field(
+        default=None,
+        ge=0,
+        le=1_000,
+        description="Metres on a full roll of this printer; that of [printing] if not given.",
+    )
+
+
+TABLES: Mapping[str, type[Device]] = {"scanner": Device, "scale": Device, "printer": Printer}
+
+
 class Ledger(Strict):
     """How long and how much the booth remembers."""
 
@@ -220,6 +243,7 @@ class Log(Strict):
 
 
 Devices = Annotated[tuple[Device, ...], Field(strict=False, max_length=MAX_DEVICES)]
+Printers = Annotated[tuple[Printer, ...], Field(strict=False, max_length=MAX_DEVICES)]
 
 
 class Settings(Strict):
@@ -237,7 +261,7 @@ class Settings(Strict):
     )
     scanner: Devices = Field(default=(), description="Barcode scanners, one [[scanner]] table each.")
     scale: Devices = Field(default=(), description="Scales, one [[scale]] table each.")
-    printer: Devices = Field(default=(), description="Printers, one [[printer]] table each.")
+    printer: Printers = Field(default=(), description="Printers, one [[printer]] table each.")
     courier: Couriers = Field(
         default=(),
         description="Couriers' and merchants' numbers, one [[courier]] table each, first ones first.",

@@ -35,7 +35,7 @@ class Printing(Strict):
         default=0,
         ge=0,
         le=1_000,
-        description="Metres on a full roll, for the forecast of its end; 0 for none.",
+        description="Metres on a full roll, where a printer's own table does not tell; 0 for no forecast.",
     )
     keep_hours: int = Field(
         default=24,

@@ -14,7 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind, Option
 from edge_agent.settings.devices import needs_unit, options_of
-from edge_agent.settings.model import MAX_DEVICES, Settings
+from edge_agent.settings.model import MAX_DEVICES, TABLES, Settings
 
 JSON_TYPES = {str: "string", int: "integer", bool: "boolean"}
 
@@ -28,11 +28,13 @@ def json_schema(drivers: Registry) -> JsonSchemaValue:
     """The schema of settings that use these drivers."""
     schema: JsonSchemaValue = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema |= _untitled(Settings.model_json_schema(by_alias=True))
-    device = schema["$defs"].pop("Device")
+    tables = {kind: schema["$defs"][TABLES[kind.value].__name__] for kind in Kind}
+    for name in {model.__name__ for model in TABLES.values()}:
+        del schema["$defs"][name]
     for kind in Kind:
         specs = [spec for spec in drivers.of_kind(kind) if spec.build is not None]
         for spec in specs:
-            schema["$defs"][_name(spec)] = _device(device, spec)
+            schema["$defs"][_name(spec)] = _device(tables[kind], spec)
         choices = [{"$ref": f"#/$defs/{_name(spec)}"} for spec in specs]
         schema["properties"][kind.value] |= {"items": {"oneOf": choices}, "maxItems": MAX_DEVICES}
     return schema

@@ -51,7 +51,7 @@ def test_every_topic_is_in_the_contract() -> None:
 def test_the_contract_names_the_commands_that_exist_and_no_others() -> None:
     table = text_of(CONTRACT).partition("These types exist, and no others:")[2].partition("\n\nAnswers")[0]
     told = set(re.findall(r"^\| `([a-z.]+)` \|", table, re.MULTILINE))
-    prints = Prints(cast(PrintQueue, None), cast(Counter, None), dict, dict)
+    prints = Prints(cast(PrintQueue, None), cast(Counter, None), dict, dict, dict)
     known = {
         **operations(cast(Booth, None), cast(Counter, None)),  # they only build their tables
         **agent_operations(cast(Controls, None), {}),

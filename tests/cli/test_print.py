@@ -99,6 +99,32 @@ async def test_a_test_page_comes_out_and_scanning_it_closes_the_loop(running: St
 
 @pytest.mark.system
 @pytest.mark.timeout(120)
+async def test_a_cod_receipt_is_printed_from_a_file_once_for_its_name(
+    running: Stage, shell: Shell, tmp_path: Path
+) -> None:
+    file = tmp_path / "cod.json"
+    fields = {
+        "item": {"number": "RR102030405BD"},
+        "receipt": {"number": "COD-1"},
+        "cod": {"poisha": 1_234_550},
+    }
+    file.write_text(json.dumps(fields), encoding="utf-8")
+    words = ("label", "cod-receipt-80", "--data", str(file), "--item", "RR102030405BD", "--job", "COD-1")
+    code, shown = await shell(*words)
+    assert (code, "confirmed by printed" in shown) == (0, True), shown
+    code, again = await shell(*words)
+    assert (code, again) == (0, shown), "the same name is the same receipt"
+    (label,) = running.printer.tray.labels
+    assert codes_on(label.page) == {"Code 128": "RR102030405BD"}
+    file.write_text(json.dumps({**fields, "cod": {"poisha": 12345.5}}), encoding="utf-8")
+    code, shown = await shell("label", "cod-receipt-80", "--data", str(file))
+    assert (code, "cod.poisha is a number with decimals" in shown) == (1, True), shown
+    code, shown = await shell("label", "cod-receipt-80", "--data", str(tmp_path / "none.json"))
+    assert (code, "cannot be read" in shown) == (2, True), shown
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
 async def test_a_waiting_job_is_listed_and_cancelled(running: Stage, shell: Shell) -> None:
     running.printer.path.load_roll(0)
     running.printer.changed()

@@ -6,6 +6,7 @@ Owns: PlayedDevices, CounterBench, `opened`. Must not know: any rule of the flow
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from edge_agent.counter.command_codes import CommandCodes
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.feedback import Cue
 from edge_agent.counter.inputs import Policy
-from edge_agent.counter.labelling import label_order
+from edge_agent.counter.labelling import label_order, receipt_order
 from edge_agent.counter.parcel import Parcel, Phase
 from edge_agent.counter.seams import Ports
 from edge_agent.counter.settling import Settler, SettleRules
@@ -44,6 +45,7 @@ from edge_agent.sdk.values import (
     Weight,
 )
 
+RECEIPTS = "printer-2"
 ITEM, OTHER = "RR102030405BD", "EA555123453BD"
 PAGE = Page(8, 1, b"\xff")
 WINDOW_MS = 1000
@@ -61,6 +63,9 @@ class PlayedDevices:
         self.refusal: EdgeError | None = None
         self.emptied: list[Reading] = []
         self.jobs: list[PrintJob] = []
+        self.receipts: list[PrintJob] = []  # of jobs, those on the printer for receipts
+        self.usable = True
+        self.hung = ""  # the printer that takes a page and never answers
         self.results: list[tuple[Proof, str]] = []
         self.may_end = asyncio.Event()
         self.may_end.set()
@@ -84,12 +89,14 @@ class PlayedDevices:
             raise self.refusal
 
     def can_print(self, device: str) -> bool:
-        return True
+        return self.usable
 
     async def print_page(self, job: PrintJob, device: str) -> PrintResult:
-        self.jobs.append(job)
+        (self.receipts if device == RECEIPTS else self.jobs).append(job)
         if self.before_print is not None:
             await self.before_print(job)
+        if device == self.hung:
+            await asyncio.Event().wait()
         await self.may_end.wait()
         proof, reason = self.results.pop(0) if self.results else (Proof.SENT, "")
         return PrintResult(job.job, job.attempt, proof, 100, reason)
@@ -99,8 +106,15 @@ class CounterBench:
     """One counter with everything it needs."""
 
     def __init__(
-        self, ledger: Ledger, policy: Policy | None, accepts: Sequence[str], rules: Rules | None = None
+        self,
+        ledger: Ledger,
+        policy: Policy | None,
+        accepts: Sequence[str],
+        rules: Rules | None = None,
+        *,
+        receipts: bool = False,
     ) -> None:
+        self.gives_receipts = receipts
         self.ledger = ledger
         self.clock = ManualClock()
         self.devices = PlayedDevices()
@@ -111,7 +125,7 @@ class CounterBench:
         self.render_error: Exception | None = None
         self.prints = PrintQueue(
             PrintPorts(ledger, self.clock, self.devices, self._draw, self.told.extend, rules or Rules()),
-            ["printer-1"],
+            ["printer-1", *([RECEIPTS] if receipts else [])],
         )
         flow = Acceptance(policy) if policy is not None else None
         self.counter = Counter(
@@ -134,6 +148,7 @@ class CounterBench:
             order=self._order,
             tell=self._tell,
             stored=self.told.extend,
+            receipt=self._receipt if self.gives_receipts else None,
         )
 
     async def _render(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
@@ -148,6 +163,11 @@ class CounterBench:
     def _order(self, parcel: Parcel, at: Stamp) -> PrintOrder:
         data = {"item": {"number": parcel.item}}
         return label_order(parcel, data, at, template="parcel-80", printer="printer-1", boot="boot")
+
+    def _receipt(self, parcel: Parcel, at: Stamp) -> PrintOrder:
+        job = secrets.token_hex(6)
+        label = self._order(parcel, at)
+        return receipt_order(label, job=job, template="receipt-80", printer=RECEIPTS, ttl_ms=60_000)
 
     def _tell(self, cue: Cue) -> None:
         self.cues.append(cue)
@@ -241,10 +261,11 @@ async def opened(
     running: bool = True,
     broken: bool = False,
     rules: Rules | None = None,
+    receipts: bool = False,
 ) -> AsyncIterator[CounterBench]:
     """A counter on this folder, taken up where the last one left it; a broken one cannot write."""
     ledger = await Ledger.open(folder / "ledger.db", "boot", limits=Limits(reserve_mib=1, refuse_free_mib=0))
-    bench = CounterBench(ledger, policy, accepts, rules)
+    bench = CounterBench(ledger, policy, accepts, rules, receipts=receipts)
     try:
         if broken:
             await bench.break_disk()

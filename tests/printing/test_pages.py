@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_agent.labels.printery import Printery
-from edge_agent.pages import Pages
+from edge_agent.counter.parcel import Parcel
+from edge_agent.pages import Pages, printery
 from edge_agent.printing.mark import marked
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import ManualClock
+from edge_agent.sdk.errors import ConfigError
 from edge_agent.settings.load import load
 from simulators.demo.agent import TEMPLATE
 from simulators.demo.show import Show
@@ -75,6 +78,27 @@ async def test_a_slip_is_drawn_whatever_the_state(pages: Pages, uplink: str, clo
 async def test_a_test_page_is_drawn_with_its_mark(pages: Pages) -> None:
     page = await pages.draw("print-test-80", marked(pages.test(), MARK), 0)
     assert list(read(page)) == [("QRCode", MARK)]
+
+
+async def test_a_receipt_says_what_the_label_says_and_carries_its_own_mark(tmp_path: Path) -> None:
+    file = tmp_path / "booth.toml"
+    counter = '[counter]\nreceipt = "receipt-80"\nreceipt_printer = "printer-1"\n'
+    file.write_text(TEMPLATE.read_text("utf-8").replace("[counter]\n", counter), "utf-8")
+    settings = load(file, Registry.installed())
+    made = Pages(printery(settings), settings, ManualClock(), boot="b", printer="printer-9")
+    order = made.receipt(Parcel("RR102030405BD", "s10", "abcdefabcdef", 0), ManualClock().stamp())
+    assert (order.template, order.printer, order.key) == ("receipt-80", "printer-1", "abcdefabcdef.receipt")
+    assert (order.kind, order.requester, order.subject) == ("receipt", "flow", "RR102030405BD")
+    page = await made.draw(order.template, marked(json.loads(order.data), MARK), 0)
+    assert set(read(page)) == {("Code128", "RR102030405BD"), ("QRCode", MARK)}
+
+
+async def test_a_receipt_template_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "booth.toml"
+    counter = '[counter]\nreceipt = "receipt-81"\n'
+    file.write_text(TEMPLATE.read_text("utf-8").replace("[counter]\n", counter), "utf-8")
+    with pytest.raises(ConfigError, match="receipt-80"):
+        printery(load(file, Registry.installed()))
 
 
 @pytest.mark.system

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from edge_agent.commands.print_ops import DATA_BYTES, Prints, central_operations, local_operations
+from edge_agent.commands.print_ops import Prints, central_operations, local_operations
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.inputs import Order
 from edge_agent.counter.parcel import Parcel, Phase, State
+from edge_agent.printing.fields import DATA_BYTES
 from edge_agent.sdk.errors import CommandError
 from tests.printing.queue_bench import QueueBench, opened
 
@@ -35,7 +37,16 @@ class PlayedCounter:
 
 def prints_of(bench: QueueBench, job: str = "") -> tuple[Prints, PlayedCounter]:
     counter = PlayedCounter(job)
-    made = Prints(bench.queue, cast(Counter, counter), lambda: {"a": "slip"}, lambda: {"a": "test"})
+    made = Prints(
+        bench.queue,
+        cast(Counter, counter),
+        slip=lambda: {"a": "slip"},
+        test=lambda: {"a": "test"},
+        head=lambda: {
+            "booth": {"id": "B-1", "name": "Booth"},
+            "time": {"local": str(bench.clock.stamp().utc_ms)},
+        },
+    )
     return made, counter
 
 
@@ -99,11 +110,34 @@ async def test_a_wrong_order_is_refused_and_nothing_is_kept(
         assert (await bench.queue.listed())["jobs"] == []
 
 
+async def test_the_booth_fills_in_what_it_knows_best_and_the_same_order_stays_the_same(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as bench:
+        data = {"booth": {"name": "A booth as the centre calls it"}, "item": {"number": "RR102030405BD"}}
+        first = await centre(bench, "print.label", **{**GOOD, "data": data})
+        drawn = bench.drawn[0][1]
+        assert drawn["booth"] == {"id": "B-1", "name": "A booth as the centre calls it"}
+        assert drawn["time"] == {"local": "1800000000000"}
+        await bench.clock.advance(90)
+        again = await centre(bench, "print.label", **{**GOOD, "data": data})
+        assert again["job"] == first["job"]
+        other = {**GOOD, "data": {**data, "booth": {"name": "Another"}}}
+        assert await bench.refused(centre(bench, "print.label", **other)) == "print.conflict"
+
+
+async def test_what_is_wrong_with_the_data_is_told_with_its_key(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        data = {"charge": [{"name": "a"}, {"poisha": 1.5}]}
+        with pytest.raises(CommandError, match=r"charge\.2\.poisha is a number with decimals"):
+            await centre(bench, "print.label", **{**GOOD, "data": data})
+
+
 async def test_a_slip_of_one_name_is_one_slip_though_the_state_changes(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         made, _ = prints_of(bench)
         first = await central_operations(made)["print.slip"]({"job": "S-1"})
-        changed = Prints(made.queue, made.counter, lambda: {"a": "other"}, made.test)
+        changed = replace(made, slip=lambda: {"a": "other"})
         again = await central_operations(changed)["print.slip"]({"job": "S-1"})
         assert first["job"] == again["job"]  # type: ignore[index,call-overload]  # both are jobs
         assert bench.drawn[0][0] == "status-80"

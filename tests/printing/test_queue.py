@@ -522,6 +522,12 @@ async def test_the_end_of_the_roll_is_told_once_by_what_was_fed(tmp_path: Path) 
         assert printer["paper_left_mm"] == 2_250  # type: ignore[index,call-overload]  # a printer
 
 
+async def test_each_printer_has_a_roll_of_its_own_length(tmp_path: Path) -> None:
+    async with opened(tmp_path, Rules(roll_mm=50_000, rolls_mm={"printer-2": 30_000})) as bench:
+        printers = (await bench.queue.summary())["printers"]
+        assert [printer["paper_left_mm"] for printer in printers] == [50_000, 30_000]  # type: ignore[index,call-overload,union-attr]  # printers
+
+
 async def test_the_sensor_goes_before_the_forecast_and_new_paper_is_a_new_roll(tmp_path: Path) -> None:
     async with opened(tmp_path, Rules(roll_mm=50_000)) as bench:
         await bench.ends(await bench.order(), "confirmed")

@@ -213,6 +213,17 @@ def test_the_oldest_comes_first(spool: Spool) -> None:
     assert next_of(spool) == "order-2"
 
 
+def test_the_counters_receipt_goes_before_orders_and_uses_its_own_part_of_the_hour(spool: Spool) -> None:
+    spool.put(waiting(4, requester=Requester.FLOW))
+    assert next_of(spool) == "order-4"
+    for number in range(5):  # half of the hour's labels: what orders may use
+        spool.window.use(paper(number, 10))
+    assert next_of(spool) == "order-4"
+    spool.take(f"{4:012x}")
+    assert next_of(spool) is None
+    assert reasons(spool) == {"print.quota"}
+
+
 def test_one_that_the_printer_refused_lets_others_go_first_and_comes_again(spool: Spool) -> None:
     spool.later(waiting(1), NOW, "printer.paper_out")
     assert next_of(spool) == "order-2"

@@ -12,6 +12,7 @@ from tests.settings.fakes import registry
 HEAD = 'schema = 1\n[booth]\nid = "DHAKA-0001"\n[uplink]\nhost = "central.example"\n'
 SCALE = '[[scale]]\nid = "scale"\ndriver = "fake_scale"\nport = "serial:/dev/scale"\nunit = "kg"\n'
 TCP = '[[scale]]\nid = "scale"\ndriver = "tcp_scale"\nport = "tcp:scale.booth:4001"\n'
+PRINTER = '[[printer]]\nid = "printer"\ndriver = "fake_printer"\nport = "tcp:printer.booth:9100"\n'
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.settings import check
-from tests.settings.broken import HEAD, SCALE, TCP, Broken, check_named
+from tests.settings.broken import HEAD, PRINTER, SCALE, TCP, Broken, check_named
 from tests.settings.fakes import registry
 
 DEVICES = [
@@ -100,6 +100,37 @@ DEVICES = [
         (13, 8),
         "scale[1].port",
         ["already the port of scale[0]"],
+    ),
+    Broken(
+        "roll of a scale",
+        HEAD + SCALE + "roll_m = 30\n",
+        (11, 1),
+        "scale[0].roll_m",
+        ["unknown key"],
+        "poll_ms",
+    ),
+    Broken(
+        "roll without end",
+        HEAD + PRINTER + "roll_m = 1001\n",
+        (10, 10),
+        "printer[0].roll_m",
+        ["1001 is out of range", "0 to 1000"],
+        "1000",
+    ),
+    Broken(
+        "receipts without a printer",
+        HEAD + '[counter]\nreceipt = "receipt-80"\n',
+        (7, 11),
+        "counter.receipt",
+        ["no printer is there for it"],
+    ),
+    Broken(
+        "printer of receipts that is not there",
+        HEAD + '[counter]\nreceipt = "receipt-80"\nreceipt_printer = "pinter"\n' + PRINTER,
+        (8, 19),
+        "counter.receipt_printer",
+        ["no printer is called 'pinter'"],
+        "printer",
     ),
     Broken(
         "port without kind",

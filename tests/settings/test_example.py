@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind
 from edge_agent.settings import Device, Settings, check
 from edge_agent.settings.devices import options_of
+from edge_agent.settings.model import TABLES
 from edge_agent.settings.schema import schema_text
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -160,7 +161,7 @@ def test_the_example_shows_the_defaults_of_drivers(spec: DriverSpec) -> None:
 
 @pytest.mark.parametrize("spec", ours(), ids=lambda spec: spec.name)
 def test_no_option_of_a_driver_hides_behind_a_key_of_every_device(spec: DriverSpec) -> None:
-    assert {option.name for option in spec.options} & set(Device.model_fields) == set()
+    assert {option.name for option in spec.options} & set(TABLES[spec.kind].model_fields) == set()
 
 
 def test_the_drivers_of_this_repository_are_all_there() -> None:
@@ -172,8 +173,13 @@ def test_settings_shown_as_comments_are_the_defaults() -> None:
     full = check(uncommented().encode(), "example", drivers()).settings
     assert bare is not None
     assert full is not None
-    # Files and keys have no default that could be shown.
-    examples = {"uplink": {"password_file", "tls"}, "counter": {"command_key_file"}, "commands": {"key"}}
+    # Files and keys have no default that could be shown, nor has what another setting stands in for.
+    examples: dict[str, Any] = {
+        "uplink": {"password_file", "tls"},
+        "counter": {"command_key_file"},
+        "commands": {"key"},
+        "printer": {"__all__": {"roll_m"}},
+    }
     assert bare.model_dump(exclude=examples) == full.model_dump(exclude=examples)
 
 
@@ -206,4 +212,7 @@ def test_the_schema_knows_each_device_key_and_option() -> None:
     definitions = json.loads(schema_text(drivers()))["$defs"]
     for spec in ours():
         properties = definitions[f"{spec.kind}_{spec.name}"]["properties"]
-        assert set(properties) == {*Device.model_fields, *(option.name for option in options_of(spec))}
+        assert set(properties) == {
+            *TABLES[spec.kind].model_fields,
+            *(option.name for option in options_of(spec)),
+        }

@@ -1,0 +1,57 @@
+"""What may stand in the fields of a label that somebody orders, or wants to see.
+
+Owns: their form, and the one way in which a wrong one is refused. Must not know: templates, who orders.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from edge_agent.events.model import JsonValue
+from edge_agent.sdk.errors import CommandError
+
+DATA_BYTES = 16 * 1024  # of one label's fields: several full pages of text
+DATA_DEPTH = 5  # a label's fields are dotted paths of two or three names, or lists of such
+SHOWN_KEY = 40  # characters of a key in a message; a field's name is shorter
+
+
+def label_fields(data: Mapping[str, Any]) -> Mapping[str, JsonValue]:
+    """The fields, if they can be kept and drawn. Raises CommandError print.data, which names the key."""
+    for path, value in _leaves(data, (), DATA_DEPTH):
+        if value is None or isinstance(value, str | bool | int):
+            continue
+        raise _wrong(path, "is a number with decimals" if _is_number(value) else "is no text or whole number")
+    try:
+        size = len(json.dumps(data, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        raise CommandError("print.data", "the data holds half a character (a lone surrogate)") from None
+    if size > DATA_BYTES:
+        raise CommandError("print.data", f"the data has more than {DATA_BYTES} bytes")
+    return data
+
+
+def _leaves(value: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not isinstance(value, Mapping | list):
+        yield path, value
+        return
+    if depth == 0:
+        raise _wrong(path, f"is nested deeper than {DATA_DEPTH}")
+    entries = value.items() if isinstance(value, Mapping) else enumerate(value, 1)
+    for key, inner in entries:
+        yield from _leaves(inner, (*path, str(key)), depth - 1)
+
+
+def _is_number(value: object) -> bool:
+    return type(value).__name__ in {"float", "Decimal"}
+
+
+def _wrong(path: tuple[str, ...], why: str) -> CommandError:
+    key = ".".join(step[:SHOWN_KEY] for step in path)
+    key = key.encode("ascii", "backslashreplace").decode()  # a key is no one's name, yet it is foreign
+    return CommandError(
+        "print.data",
+        f"{key} {why}",
+        hint="write decimals and dates as text in quotes, money in whole poisha",
+    )
