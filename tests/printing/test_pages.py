@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.labels.printery import Printery
 from edge_agent.counter.parcel import Parcel
+from edge_agent.labels.printery import Printery
 from edge_agent.pages import Pages, printery
 from edge_agent.printing.mark import marked
 from edge_agent.registry import Registry
