@@ -32,7 +32,7 @@ REORDERED: Data = {  # conjuncts, and vowels that are typed behind the letter th
 # Of every shipped label the variants that the reader can be asked to read. Not among them:
 # - "long": names end with an ellipsis, so what stands there is not what is true.
 # - "english", "by-hand", "cod-by-hand", "name-only", and "cod" of receipt-80: much of their Bangla is
-#   numerals alone beside Latin words; the reader takes a weight in Bangla digits for another script (5 to 8 %).
+#   numerals alone beside Latin words: a weight in Bangla digits is taken for another script (5 to 8 %).
 # - "well" and "bare" of status-80: of a hundred letters one word, twice, is read as Latin (9 to 12 %).
 READABLE = {
     "parcel-80": ("bangla", "cod", "not-weighed", "courier"),
