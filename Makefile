@@ -37,7 +37,8 @@ shake: setup  ## the tests on a machine that is slow at the worst moments; ARGS=
 
 torture: setup  ## many thousand cases and events: kills, cuts at each byte, long property runs
 	@EDGE_THOROUGH=1 $(PY) -m pytest -m torture -n 2 $(ARGS)
-	@EDGE_THOROUGH=1 $(PY) -m pytest -n 2 tests/barcodes tests/codecs tests/counter tests/settings $(ARGS)
+	@EDGE_THOROUGH=1 $(PY) -m pytest -n 2 tests/barcodes tests/codecs tests/counter tests/discovery tests/settings \
+		tests/simulators/devices $(ARGS)
 
 bench: setup  ## latency, start, idle, throughput, drain beside a bare floor of the same run
 	@$(PY) -m tests.bench $(ARGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from itertools import islice, product
 
 from edge_agent.sdk.driver import DriverSpec, Option, Options, OptionValue
@@ -21,14 +22,14 @@ NUMBERS_LIMIT = 8  # a whole number with more values than this is an address or 
 FORMS_LIMIT = 512  # of one protocol: five dialects, eight units, five decimals, and a flag are 400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: its settings are checked once, not for each of thousands of frames
 class Candidate:
     """One protocol with those of its settings that differ from the defaults."""
 
     spec: DriverSpec
     given: Mapping[str, OptionValue]
 
-    @property
+    @cached_property
     def options(self) -> Options:
         """All its settings. Raises ConfigError where they do not go together."""
         return Options(options_of(self.spec), self.given)

@@ -9,7 +9,7 @@ that the wire does not show (a unit, a decimal point) stay open, with the readin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ from edge_agent.discovery.candidates import Candidate, candidates, deciding
 from edge_agent.discovery.recording import Recording, with_parity_seen
 from edge_agent.discovery.score import Score, reread, score
 from edge_agent.sdk.driver import DriverSpec, OptionValue, SerialSettings, show
+from edge_agent.sdk.values import Status
 from edge_agent.settings.devices import needs_unit
 
 RIVAL_MARKS = 10  # a guess that is not ten marks behind the best is as good: one frame in ten may be spoilt
@@ -172,16 +173,26 @@ def _never_disagree(one: Guess, other: Guess) -> bool:
     """Whether no character that changes in a frame of the first makes both read it, but not alike."""
     frames = [reading.raw for reading in one.score.samples if reading.weight is not None]
     return all(
-        _agree(one.candidate, other.candidate, frame[:at] + bytes([changed]) + frame[at + 1 :])
-        for frame in frames
-        for at in range(len(frame))
-        for changed in (frame[at], *CHANGED)
+        _agree(one.candidate, other.candidate, changed) for frame in frames for changed in _near(frame)
     )
 
 
+def _near(frame: bytes) -> Iterator[bytes]:
+    """The frame, and all that differ from it in one of the characters that weights are written with."""
+    yield frame
+    for at in range(len(frame)):
+        for changed in CHANGED:
+            if changed != frame[at]:
+                yield frame[:at] + bytes([changed]) + frame[at + 1 :]
+
+
 def _agree(one: Candidate, other: Candidate, frame: bytes) -> bool:
-    read = [[(r.status, show(r)) for r in reread(candidate, frame)] for candidate in (one, other)]
-    return read[0] == read[1] or not read[0] or not read[1]
+    theirs = _said(other, frame)
+    return not theirs or _said(one, frame) in (theirs, [])
+
+
+def _said(candidate: Candidate, frame: bytes) -> list[tuple[Status, str]]:
+    return [(reading.status, show(reading)) for reading in reread(candidate, frame)]
 
 
 def _guess(group: list[Candidate], recording: Recording, display: Display | None) -> Guess | None:

@@ -18,12 +18,16 @@ Signer = Callable[[bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is ordered of whom: a booth's id, "_all" or "_g/NAME". `notafter_s` from now."""
+    """What is ordered of whom: a booth's id, "_all" or "_g/NAME". `notafter_s` from now.
+
+    `spread_s` is over how long many booths act; without it they know how long that is.
+    """
 
     to: str
     type: str
     args: Mapping[str, JsonValue]
     notafter_s: float = 60.0
+    spread_s: int | None = None
 
 
 def make_command(
@@ -40,6 +44,8 @@ def make_command(
         "issuedby": ISSUED_BY,
         "counter": counter,
     }
+    if order.spread_s is not None:
+        command["spread"] = order.spread_s
     if signer is not None:
         keyid, sign = signer
         command["keyid"] = keyid

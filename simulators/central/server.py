@@ -154,7 +154,13 @@ class Central:
         return await self._until(lambda: read_report(self._path, booth), predicate, timeout_s)
 
     async def command(
-        self, booth: str, kind: str, args: Mapping[str, JsonValue], *, notafter_s: float = 60.0
+        self,
+        booth: str,
+        kind: str,
+        args: Mapping[str, JsonValue],
+        *,
+        notafter_s: float = 60.0,
+        spread_s: int | None = None,
     ) -> str:
         """Send a command and give its id. `booth` may also be "_all" or "_g/NAME".
 
@@ -163,7 +169,7 @@ class Central:
         client, store = self._online_client(), self._store
         if not _TARGET.fullmatch(booth) or store is None:
             raise CommandError("central.no_booth", f"{booth!r} is no booth")
-        order, command_id = Order(booth, kind, args, notafter_s), str(uuid.uuid4())
+        order, command_id = Order(booth, kind, args, notafter_s, spread_s), str(uuid.uuid4())
 
         make = lambda counter: (command_id, make_command(command_id, order, counter, self._signer))  # noqa: E731 - passed on
         payload = await self._write(store.add_command, booth, kind, make, time.time_ns() // 1_000_000)

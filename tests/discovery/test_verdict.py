@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.scanners.line import SPEC as LINE
@@ -202,7 +202,6 @@ def test_digits_alone_are_told_to_be_what_a_scanner_sends() -> None:
     assert any("barcode scanner" in reason for guess in verdict.guesses for reason in guess.score.reasons)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=60)), max_size=20))
 def test_rubbish_never_raises_and_is_no_scale(pieces: list[tuple[int, bytes]]) -> None:
     at, chunks = 0, []
@@ -215,7 +214,6 @@ def test_rubbish_never_raises_and_is_no_scale(pieces: list[tuple[int, bytes]]) -
     assert verdict.strong == ()
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(speakers()), st.data())
 def test_frames_with_turned_bits_never_raise(form: tuple[DriverSpec, str], data: st.DataObject) -> None:
     frames = [bytearray(frame) for frame in frames_of(*form)]

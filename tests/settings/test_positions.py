@@ -159,7 +159,6 @@ def first_key(text: str) -> str:
     raise AssertionError(f"no key at {text[:20]!r}")
 
 
-@settings(max_examples=60, deadline=None)
 @given(documents())
 def test_every_value_of_a_valid_document_is_found(text: str) -> None:
     positions = Positions(text)
@@ -168,7 +167,6 @@ def test_every_value_of_a_valid_document_is_found(text: str) -> None:
             assert first_value(text_from(text, positions.value(path))) == value
 
 
-@settings(max_examples=60, deadline=None)
 @given(documents())
 def test_every_key_of_a_valid_document_is_found(text: str) -> None:
     positions = Positions(text)
@@ -239,7 +237,6 @@ def test_rubbish_never_crashes_the_scanner(text: str) -> None:
             assert 1 <= place.column <= len(text) + 1
 
 
-@settings(max_examples=60, deadline=None)
 @given(documents(), st.integers(0, 500))
 def test_what_stands_before_a_cut_is_still_found(text: str, cut: int) -> None:
     whole, part = Positions(text), Positions(text[:cut])

@@ -129,7 +129,7 @@ async def test_signed_orders_to_one_a_group_and_all_are_carried_out_and_unsigned
         await running.devices_ready()
         assert await _outcome(running, "scale.read", device="scale-1") == "done"
         for addressee in ("_g/north", "_all"):
-            command = await running.central.command(addressee, "log.level", {"level": "info"})
+            command = await running.central.command(addressee, "log.level", {"level": "info"}, spread_s=0)
             assert (await running.central.outcome(command, 60)).states[-1] == "done"
         running.central._signer = None
         assert await _outcome(running, "scale.read", device="scale-1") == "rejected"

@@ -19,7 +19,6 @@ words = st.sampled_from(WORDS.split())
 texts = st.one_of(st.text(max_size=60), st.lists(words, max_size=5).map(" ".join))
 
 
-@settings(max_examples=60, deadline=None)
 @given(rubbish=st.lists(st.binary(max_size=200), max_size=5))
 async def test_a_printer_survives_any_bytes(rubbish: list[bytes]) -> None:
     clock, endpoint = QuietClock(), LoopbackEndpoint()
@@ -37,7 +36,6 @@ async def test_a_printer_survives_any_bytes(rubbish: list[bytes]) -> None:
         assert await link.read() == b"\x12"
 
 
-@settings(max_examples=60, deadline=None)
 @given(rubbish=st.lists(st.binary(max_size=100), max_size=5))
 async def test_a_scale_survives_any_bytes(rubbish: list[bytes]) -> None:
     bench = Bench()
