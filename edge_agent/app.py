@@ -13,6 +13,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent import __version__
 from edge_agent.assembly import Parts, configured_devices
@@ -28,10 +29,12 @@ from edge_agent.pages import printery
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import DeviceError
-from edge_agent.settings.model import Settings
 from edge_agent.settings.starting import Started
 from edge_agent.supervisor import Configured
 from edge_agent.uplink.uplink import Uplink
+
+if TYPE_CHECKING:
+    from edge_agent.settings.model import Settings
 
 log = logging.getLogger(__name__)
 

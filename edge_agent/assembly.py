@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent.barcodes.courier import SHIPPED
 from edge_agent.barcodes.parse import parse
@@ -44,10 +45,12 @@ from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import DeviceError, EdgeError
 from edge_agent.sdk.values import Weight
-from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
 from edge_agent.strangers import Stranger, Strangers
 from edge_agent.supervisor import Configured, DeviceView, Pause
+
+if TYPE_CHECKING:
+    from edge_agent.settings.model import Settings
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from edge_agent.ledger.ledger import Ledger
 from edge_agent.metrics import Metrics, Shed
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import ConfigError
-from edge_agent.settings.model import Settings
 from edge_agent.status import Snapshot
 from edge_agent.uplink.broker import Broker, plain_reason
 from edge_agent.uplink.budget import Budget
@@ -29,6 +28,7 @@ from edge_agent.uplink.uplink import Presence, Uplink
 
 if TYPE_CHECKING:
     from edge_agent.enrolment.tending import Tending
+    from edge_agent.settings.model import Settings
 
 Stored = Callable[[Sequence[StoredEvent]], None]
 

@@ -6,14 +6,17 @@ Owns: that word. Must not know: drivers, the life of a device.
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from edge_agent.links.open import open_link
 from edge_agent.links.other_mode import other_mode
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.errors import LinkError
 from edge_agent.sdk.ports import ByteLink
-from edge_agent.settings.model import Settings
 from edge_agent.supervisor import Opener
+
+if TYPE_CHECKING:
+    from edge_agent.settings.model import Settings
 
 MISSED = frozenset({"link.absent", "link.other_device"})
 

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_agent import __version__
 from edge_agent.counter.labelling import BoothName, label_data, label_order, receipt_order
@@ -20,7 +20,9 @@ from edge_agent.labels.printery import Printery
 from edge_agent.ledger.print_jobs import PrintOrder
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.values import Page, Stamp
-from edge_agent.settings.model import Settings
+
+if TYPE_CHECKING:
+    from edge_agent.settings.model import Settings
 
 SLIP_DEVICES, SLIP_FAULTS = 8, 3  # rows that the slip has
 FAULT_CHARACTERS = 60  # of a hint; the slip cuts to what fits

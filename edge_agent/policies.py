@@ -6,12 +6,15 @@ Owns: the translation, units included. Must not know: what a rule does.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from edge_agent.counter.inputs import Policy
 from edge_agent.printing.quota import HOUR_MS, Quota
 from edge_agent.printing.records import Rules
 from edge_agent.sdk.values import Proof
-from edge_agent.settings.model import Settings
+
+if TYPE_CHECKING:
+    from edge_agent.settings.model import Settings
 
 
 def policy(settings: Settings) -> Policy:

@@ -18,7 +18,8 @@ from edge_agent.cli.terminal import tell
 from edge_agent.registry import Registry
 
 if TYPE_CHECKING:
-    from edge_agent.settings import Checked, Settings
+    from edge_agent.settings.checked import Checked
+    from edge_agent.settings.model import Settings
     from edge_agent.settings.problems import Problem
 
 DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
@@ -86,7 +87,7 @@ def _verb(
 
 
 def _check(file: Path) -> Checked:
-    from edge_agent.settings import check_file
+    from edge_agent.settings.load import check_file
 
     return check_file(file, Registry.installed())
 

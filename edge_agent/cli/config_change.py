@@ -20,7 +20,7 @@ from edge_agent.local.client import ask
 from edge_agent.registry import Registry
 
 if TYPE_CHECKING:
-    from edge_agent.settings import Checked
+    from edge_agent.settings.checked import Checked
 
 EXIT_OK, EXIT_DIFFERENT, EXIT_UNUSABLE = 0, 1, 2
 SPAN = re.compile(r"([1-9][0-9]{0,4})(s|m|h)", re.ASCII)
@@ -109,7 +109,7 @@ def _verb(verbs: Any, name: str, words: str) -> argparse.ArgumentParser:
 
 
 def _check(file: Path) -> Checked:
-    from edge_agent.settings import check_file
+    from edge_agent.settings.load import check_file
 
     return check_file(file, Registry.installed())
 

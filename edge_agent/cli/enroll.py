@@ -23,7 +23,7 @@ from edge_agent.sdk.errors import CommandError, ConfigError
 if TYPE_CHECKING:
     from edge_agent.enrolment.keys import NewKey
     from edge_agent.enrolment.messages import Request
-    from edge_agent.settings import Settings
+    from edge_agent.settings.model import Settings
 
 ENROLMENT_PORT = 8884  # of config/mosquitto/mosquitto.conf
 ANSWER_LIMIT = 64 << 10
@@ -49,7 +49,7 @@ def register(
 def run(arguments: argparse.Namespace) -> int:
     """Enrol, or do one half of it."""
     from edge_agent.enrolment.messages import clean_code
-    from edge_agent.settings import load
+    from edge_agent.settings.load import load
 
     settings = load(arguments.config, Registry.installed())
     ca, cert, key = _paths(settings)

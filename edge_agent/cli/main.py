@@ -13,7 +13,6 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from edge_agent.cli.terminal import drop_output, told
 from edge_agent.logs import one_line
@@ -72,6 +71,8 @@ def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
     if wanted in VERBS:
         import_module(VERBS[wanted]).register(verbs)
         return parser
+    from importlib.metadata import entry_points
+
     foreign = {point.name: point for point in entry_points(group=FOREIGN_GROUP)}
     if wanted in foreign:
         foreign[wanted].load()(verbs)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_agent.registry import Registry
+    from edge_agent.settings.apart import Apart
     from edge_agent.settings.starting import Started
 
 log = logging.getLogger(__name__)
@@ -37,12 +37,13 @@ def run(args: argparse.Namespace) -> int:
     A restart that was ordered replaces this process by a fresh one of the same command line: nothing that an
     old process has gathered survives it, and systemd sees the same process go on.
     """
-    from edge_agent.app import RESTART, App
-    from edge_agent.logs import Logs, is_journal
-    from edge_agent.registry import Registry
+    from edge_agent.settings.apart import checking_apart
 
-    registry = Registry.installed()
-    started = _begin(args.config, registry)
+    with checking_apart(args.config) as apart:
+        from edge_agent.app import RESTART, App
+        from edge_agent.logs import Logs, is_journal
+
+        started, registry = _begin(args.config, apart), apart.drivers
     settings = started.settings
     logs = Logs(settings.log.level, journal=is_journal(os.environ))
     logs.start()
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _begin(path: Path, registry: Registry) -> Started:
+def _begin(path: Path, apart: Apart) -> Started:
     """The configuration to run with. Another agent's trial is not ours to count: its directory is locked."""
     from edge_agent.clock import boot_id
     from edge_agent.ledger.single import only_agent
@@ -66,7 +67,7 @@ def _begin(path: Path, registry: Registry) -> Started:
     directory = state_directory(path)
     with only_agent(directory) if directory.is_dir() else nullcontext():
         uptime_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-        return choose(path, registry, boot=boot_id(), uptime_ms=uptime_ms)
+        return choose(path, apart.drivers, boot=boot_id(), uptime_ms=uptime_ms, check=apart.check)
 
 
 async def _serve(app: Any, started: Any, registry: Any, logs: Any) -> int:

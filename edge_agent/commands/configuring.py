@@ -23,11 +23,10 @@ from edge_agent.ledger.ledger import Entry, Ledger
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import CommandError, DeviceError
+from edge_agent.settings.checked import Checked
 from edge_agent.settings.generations import LINK, PERSON, Generation, Report, Trial, digest
-from edge_agent.settings.layers import check_layers
-from edge_agent.settings.load import Checked, check
 from edge_agent.settings.show import effective
-from edge_agent.settings.starting import Started, refusal
+from edge_agent.settings.starting import Started, asked, refusal
 from edge_agent.uplink.desired import Desired, read_desired
 
 log = logging.getLogger(__name__)
@@ -127,7 +126,7 @@ class Configuring:
         checked = await asyncio.to_thread(self._check, made, name)
         if checked.settings is None:
             raise CommandError("config.invalid", "\n".join(map(str, checked.problems)))
-        if checked.settings.state != self._started.settings.state:
+        if checked.settings.state.directory != self._started.settings.state.directory:
             raise CommandError(
                 "config.state", "state.directory cannot be changed this way: the ledger is there"
             )
@@ -210,10 +209,9 @@ class Configuring:
         return Trial(0, wait, window_s * 1000, self._around.ledger.boot, ends_ms, 0, command)
 
     def _check(self, made: Generation, name: str) -> Checked:
-        file = made.file.encode("utf-8", "replace")
-        if not made.centre:
-            return check(file, name, self._around.drivers)
-        return check_layers(file, name, made.centre, self._around.drivers, signed=made.signed)
+        from edge_agent.settings.here import check_here
+
+        return check_here(asked(made, name), self._around.drivers)
 
     def _box_hash(self) -> str:
         try:

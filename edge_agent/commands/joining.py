@@ -6,6 +6,7 @@ Owns: which keys, groups and rules a booth's orders are measured by. Must not kn
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from edge_agent.commands import configuring
 from edge_agent.commands.admission import Admission
@@ -18,9 +19,11 @@ from edge_agent.ledger.ledger import Ledger
 from edge_agent.local.server import LocalServer
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
-from edge_agent.settings.model import Settings
 from edge_agent.settings.starting import Started
 from edge_agent.uplink.uplink import Uplink
+
+if TYPE_CHECKING:
+    from edge_agent.settings.model import Settings
 
 
 def keyring(settings: Settings) -> Keyring:

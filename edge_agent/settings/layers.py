@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from edge_agent.registry import Registry
+from edge_agent.settings.checked import Checked
 from edge_agent.settings.devices import Table
 from edge_agent.settings.explain import field_at
-from edge_agent.settings.load import Checked, Placing, Source, check_document, failed, read_source
+from edge_agent.settings.load import Placing, Source, check_document, failed, read_source
 from edge_agent.settings.positions import KeyPath, Place
 from edge_agent.settings.problems import Finding, Problem, nearest, shown_path
 

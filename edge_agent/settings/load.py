@@ -6,9 +6,7 @@ Nothing in the bytes can crash it, and nothing takes longer than reading them a 
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,27 +17,20 @@ from pydantic import ValidationError
 
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import ConfigError
+from edge_agent.settings.checked import Checked
 from edge_agent.settings.devices import Table, check_devices
 from edge_agent.settings.explain import explain
+from edge_agent.settings.file import MAX_BYTES, read_bytes
 from edge_agent.settings.model import SCHEMA, Settings
 from edge_agent.settings.positions import MAX_DEPTH, KeyPath, Place, Positions, place_of
 from edge_agent.settings.problems import Finding, Problem, shown_path
 
-MAX_BYTES = 256 * 1024  # fifty times the commented example; more is another file
 MAX_PROBLEMS = 50  # two screens; after mending those the next check shows the rest
 MAX_DIGITS = 18  # TOML promises 64-bit numbers; longer ones are slow to print and never meant
 
 _TOML_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 _TWICE = re.compile("Cannot (overwrite|declare|mutate|redefine)|Duplicate")
 _HUGE_NUMBER = re.compile(r"[0-9][0-9_]{99}|[eE][+-]?[0-9_]{10}")
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The outcome of a check: settings, or the problems in the order of the file."""
-
-    settings: Settings | None
-    problems: tuple[Problem, ...] = ()
 
 
 Placing = Callable[[Finding], tuple[str, Place]]
@@ -102,19 +93,6 @@ def read_source(data: bytes, file: str) -> Source | Problem:
         return Problem(file, positions.too_deep, "", "is nested too deeply", words)
     document = _parse(text, file)
     return document if isinstance(document, Problem) else Source(file, document, positions)
-
-
-def read_bytes(path: Path) -> bytes:
-    """The file, at most one byte more than is allowed. Raises OSError, ValueError for an impossible name."""
-    with open(path, "rb", opener=_without_waiting) as file:  # Path.open takes no opener
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("it is no regular file")
-        return file.read(MAX_BYTES + 1)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opening a pipe would wait for its writer."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _parse(text: str, file: str) -> Table | Problem:

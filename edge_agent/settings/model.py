@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from edge_agent.sdk.driver import Option, Options, OptionValue, SerialSettings
 from edge_agent.settings.centre import Commands, Numbers
 from edge_agent.settings.courier import Couriers
+from edge_agent.settings.file import STATE_DIRECTORY
 from edge_agent.settings.labels import Labels
 from edge_agent.settings.printing import Printing
 from edge_agent.settings.strict import Strict
@@ -67,7 +68,7 @@ class State(Strict):
     """Where the agent keeps what must outlive it."""
 
     directory: AbsolutePath = Field(
-        default=Path("/var/lib/edge-agent"),
+        default=STATE_DIRECTORY,
         description="Directory of the ledger and everything else that is kept.",
     )
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from edge_agent.settings.positions import KeyPath, Place
@@ -92,6 +91,8 @@ def shown_path(path: KeyPath) -> str:
 
 def nearest(wrong: str, right: Iterable[str]) -> str:
     """The most similar of the right words, or nothing; capitals do not matter."""
+    from difflib import get_close_matches
+
     by_lower = {word.lower(): word for word in right}
     found = get_close_matches(wrong[:COMPARED_CHARACTERS].lower(), by_lower, n=1, cutoff=LIKENESS)
     return by_lower[found[0]] if found else ""

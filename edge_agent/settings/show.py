@@ -8,8 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from edge_agent.settings.model import Settings
+from edge_agent.settings.plain import PlainSettings
+
+if TYPE_CHECKING:
+    from edge_agent.settings.model import Settings
 
 MASK = "***"
 
@@ -19,8 +23,10 @@ _SECRET = re.compile(r"password|secret|token|(^|_)key$")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def effective(settings: Settings) -> dict[str, Shown]:
+def effective(settings: Settings | PlainSettings) -> dict[str, Shown]:
     """Every setting as plain values, decimals as text, whatever may lead to a secret masked."""
+    if isinstance(settings, PlainSettings):
+        return settings.shown
     document: dict[str, Shown] = settings.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {name: _masked(name, value) for name, value in document.items()}
 

@@ -13,15 +13,19 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import ConfigError, DeviceError
+from edge_agent.settings.checked import Asked, Check, Checked
+from edge_agent.settings.file import STATE_DIRECTORY, read_bytes
 from edge_agent.settings.generations import Generation, Generations, Report, digest
-from edge_agent.settings.layers import check_layers
-from edge_agent.settings.load import Checked, check, check_file, read_bytes
-from edge_agent.settings.model import Settings, State
 from edge_agent.settings.problems import Problem
+
+if TYPE_CHECKING:
+    from edge_agent.settings.model import Settings
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +51,24 @@ def state_directory(path: Path) -> Path:
         told = STATE.search(read_bytes(path).decode("utf-8", "replace"))
         if told is not None:
             return Path(told[1])
-    return State().directory
+    return STATE_DIRECTORY
 
 
-def choose(path: Path, drivers: Registry, *, boot: str, uptime_ms: int) -> Started:
-    """Raises ConfigError config.invalid where neither the file nor anything before it can be used."""
-    return _Choice(path, drivers).made(boot, uptime_ms)
+def choose(
+    path: Path, drivers: Registry, *, boot: str, uptime_ms: int, check: Check | None = None
+) -> Started:
+    """`check` is asked instead of this process. Raises ConfigError config.invalid: nothing can be used."""
+    if check is None:
+        from edge_agent.settings.here import check_here
+
+        check = partial(check_here, drivers=drivers)
+    return _Choice(path, check).made(boot, uptime_ms)
 
 
 class _Choice:
-    def __init__(self, path: Path, drivers: Registry) -> None:
+    def __init__(self, path: Path, check: Check) -> None:
         self._path = path
-        self._drivers = drivers
+        self._checked = check
         try:
             self._box = read_bytes(path)
         except (OSError, ValueError):
@@ -98,7 +108,7 @@ class _Choice:
 
     def _from_file(self, before: Generation | None) -> Started:
         """booth.toml as it is now, with what the centre had set before, if that still fits."""
-        alone = check(self._box, str(self._path), self._drivers) if self._box else self._unread()
+        alone = self._checked(Asked(self._box or None, str(self._path)))
         if alone.settings is None:
             if before is not None and self._check(before).settings is not None:
                 log.error(
@@ -119,16 +129,14 @@ class _Choice:
             made = self._generations.adopt(made, report)
         return Started(settings, made, self._generations, self._path)
 
-    def _unread(self) -> Checked:
-        """Why there is nothing in the file."""
-        return check_file(self._path, self._drivers)
-
     def _check(self, generation: Generation) -> Checked:
-        name = str(self._path)
-        if not generation.centre:
-            return check(generation.file.encode("utf-8", "replace"), name, self._drivers)
-        file = generation.file.encode("utf-8", "replace")
-        return check_layers(file, name, generation.centre, self._drivers, signed=generation.signed)
+        return self._checked(asked(generation, str(self._path)))
+
+
+def asked(generation: Generation, name: str) -> Asked:
+    """The question whether a generation can be used; problems call its file by this name."""
+    file = generation.file.encode("utf-8", "replace")
+    return Asked(file, name, generation.centre, generation.signed)
 
 
 def refusal(problems: tuple[Problem, ...], version: int, text: str, origin: str, command: str = "") -> Report:

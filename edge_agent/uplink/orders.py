@@ -1,6 +1,6 @@
 """Commands as they come down: hostile until a model here has taken them.
 
-Owns: the fields of a command and what of it is signed. Must not know: keys, the session, what a command does.
+Owns: what of a command is signed, what is kept of it. Must not know: keys, the session, what a command does.
 """
 
 from __future__ import annotations
@@ -9,35 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from edge_agent.sdk.errors import CommandError
-from edge_agent.uplink.canonical import DOCUMENT_BYTES, INTEGER_LIMIT, Json, canonical, depth, read_object
+from edge_agent.uplink.canonical import DOCUMENT_BYTES, Json, canonical, depth, read_object
 
 ARGUMENT_DEPTH = 16  # nesting of a command's arguments
-SPREAD_S_LIMIT = 3600  # over how long a fleet may be spread; a command that waits longer is better sent later
-SIGNATURE = r"^[A-Za-z0-9+/]{86}==$"  # 64 bytes in base64
-ADDRESSEE = r"^([A-Z0-9-]{4,24}|_all|_g/[a-z0-9][a-z0-9_-]{0,31})$"
 ID = re.compile(r"[A-Za-z0-9._\-]{1,64}", re.ASCII)
-
-
-class _Body(BaseModel):
-    """Tolerant reader: unknown keys are ignored, known ones must have their type."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
-
-    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._\-]+$")]
-    type: Annotated[str, Field(max_length=64, pattern=r"^[a-z]+(\.[a-z]+)+$")]
-    args: dict[str, Any] = {}
-    to: Annotated[str | None, Field(pattern=ADDRESSEE)] = None
-    notafter: Annotated[datetime | None, Field(strict=False)] = None
-    issuedby: Annotated[str, Field(max_length=64)] = ""
-    counter: Annotated[int | None, Field(ge=1, le=INTEGER_LIMIT)] = None
-    spread: Annotated[int | None, Field(ge=0, le=SPREAD_S_LIMIT)] = None
-    keyid: Annotated[str, Field(max_length=32)] = ""
-    signature: Annotated[str, Field(pattern=SIGNATURE)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +71,10 @@ def read_command(payload: bytes, addressee: str = "") -> CommandMessage:
 
 
 def _command(document: dict[str, Json], addressee: str) -> CommandMessage:
+    from edge_agent.uplink.order_body import read_body
+
     signed = canonical({name: value for name, value in document.items() if name != "signature"})
-    try:
-        body = _Body.model_validate(document)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:80]
-        message = f"unreadable command: {where or 'document'}: {first['msg'][:120]}"
-        raise CommandError("message.invalid", message) from error
+    body = read_body(document)
     if depth(body.args) > ARGUMENT_DEPTH:
         raise CommandError("message.invalid", "command arguments are nested too deeply")
     return CommandMessage(

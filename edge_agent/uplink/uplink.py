@@ -15,11 +15,12 @@ from edge_agent.events.model import JsonValue, StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import CommandError, LinkError
+from edge_agent.uplink.acknowledgement import read_ack
 from edge_agent.uplink.broker import Broker, Inbound, Up
 from edge_agent.uplink.budget import Budget
 from edge_agent.uplink.flow import Flow
 from edge_agent.uplink.health import Health
-from edge_agent.uplink.messages import compact, read_ack
+from edge_agent.uplink.messages import compact
 from edge_agent.uplink.notices import Notice, Notices, Shed
 from edge_agent.uplink.orders import CommandMessage, Refused, read_order
 from edge_agent.uplink.publisher import Publisher
@@ -229,7 +230,7 @@ class Uplink:
             if not message.retained:
                 answers_now = ack.conn is None or ack.conn == self.health.connections
                 self.health.proven = self.health.proven or answers_now
-                self.publisher.central_ack(ack.epoch, ack.upto, ack.rejections(), ack.also)
+                self.publisher.central_ack(ack.epoch, ack.upto, ack.rej, ack.also)
                 self._refresh()
         message.done()
 

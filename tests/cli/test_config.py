@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent.cli.config import DEFAULT_FILE, register
 from edge_agent.registry import Registry
-from edge_agent.settings import check, load
+from edge_agent.settings.load import check, load
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "config" / "booth.example.toml"

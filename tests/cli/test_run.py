@@ -25,6 +25,13 @@ def test_it_serves_until_it_is_told_to_stop_and_ends_with_0(tmp_path: Path) -> N
     assert not agent.socket.exists()
 
 
+def test_what_checked_the_settings_is_gone_once_it_serves(tmp_path: Path) -> None:
+    with daemon(settings_file(tmp_path)) as agent:
+        proc = Path("/proc") / str(agent.process.pid)
+        assert (proc / "task" / proc.name / "children").read_text() == ""
+        assert "pydantic" not in (proc / "maps").read_text()
+
+
 def test_start_and_the_kind_of_the_last_stop_are_on_record(tmp_path: Path) -> None:
     settings = settings_file(tmp_path)
     with daemon(settings) as agent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_agent.settings import check
+from edge_agent.settings.load import check
 from edge_agent.settings.problems import Problem
 from tests.settings.fakes import registry
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.settings import check
+from edge_agent.settings.load import check
 from tests.settings.broken import HEAD, PRINTER, SCALE, TCP, Broken, check_named
 from tests.settings.fakes import registry
 

@@ -17,9 +17,9 @@ from pydantic import BaseModel
 from edge_agent.links.open import KINDS
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind
-from edge_agent.settings import Device, Settings, check
 from edge_agent.settings.devices import options_of
-from edge_agent.settings.model import TABLES
+from edge_agent.settings.load import check
+from edge_agent.settings.model import TABLES, Device, Settings
 from edge_agent.settings.schema import schema_text
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.registry import Registry
+from edge_agent.settings.checked import Checked
 from edge_agent.settings.explain import field_at
 from edge_agent.settings.layers import CENTRE_MAY_SET, ONLY_SIGNED, check_layers
-from edge_agent.settings.load import Checked
 
 FILE = b"""schema = 1
 [booth]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.errors import ConfigError
-from edge_agent.settings import Settings, check, check_file, load
-from edge_agent.settings.load import MAX_BYTES
+from edge_agent.settings.load import MAX_BYTES, check, check_file, load
+from edge_agent.settings.model import Settings
 from tests.settings.broken import HEAD, SCALE, TCP
 from tests.settings.fakes import registry
 

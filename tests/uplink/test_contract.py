@@ -16,7 +16,7 @@ import pytest
 
 from edge_agent.contract import documents, messages
 from edge_agent.contract.events import DATA
-from edge_agent.uplink.messages import read_ack
+from edge_agent.uplink.acknowledgement import read_ack
 from edge_agent.uplink.orders import CommandMessage, read_order
 from edge_agent.uplink.topics import Topics
 from simulators.broker import Broker
@@ -72,7 +72,7 @@ def test_an_event_of_the_version_before_is_one_today(event: dict[str, Any]) -> N
 
 def test_what_a_centre_of_the_version_before_sends_is_taken() -> None:
     ack = read_ack(json.dumps(PREVIOUS["ack"]).encode())
-    assert (ack.upto, ack.rejections()[0].seq, ack.also, ack.conn) == (9, 7, [], None)
+    assert (ack.upto, ack.rej[0].seq, ack.also, ack.conn) == (9, 7, (), None)
     command = read_order(json.dumps(PREVIOUS["command"]).encode())
     assert isinstance(command, CommandMessage)
     assert command.type == "scale.read"

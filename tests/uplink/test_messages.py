@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from edge_agent.events.model import StoredEvent
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import ClockQuality, Stamp
-from edge_agent.uplink.messages import batches, event_text, read_ack, utc_text
+from edge_agent.uplink.acknowledgement import read_ack
+from edge_agent.uplink.messages import batches, event_text, utc_text
 from edge_agent.uplink.orders import read_command
 
 
 def test_an_acknowledgement_is_read() -> None:
     ack = read_ack(b'{"epoch":"e","upto":7,"rej":[{"seq":3,"code":"schema"}],"later":"ignored"}')
-    assert (ack.epoch, ack.upto, ack.rejections()[0].seq) == ("e", 7, 3)
+    assert (ack.epoch, ack.upto, ack.rej[0].seq) == ("e", 7, 3)
 
 
 HOSTILE = [
