@@ -18,6 +18,7 @@ from pathlib import Path
 from edge_agent.sdk.errors import EdgeError
 from tests.bench import lane_booth, lane_disk, lane_label, lane_lines, lane_pure, lane_scales, machine, report
 from tests.bench.figures import Figure, Hold, Verdict
+from tests.bench.quiet import Quiet
 from tests.bench.workbench import ROOT, Effort, compile_as_installed
 
 LANES: dict[str, Callable[[Effort], list[Figure]]] = {
@@ -40,7 +41,7 @@ PAGE = ROOT / "docs" / "performance.md"
 def main() -> int:
     """Run the wanted lanes; 1 when one of their numbers is broken beyond what noise explains."""
     args = _arguments()
-    words = machine.in_words()
+    words, quiet = machine.in_words(), Quiet(args.patience)
     compile_as_installed()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="edge-bench-", dir=args.dir) as folder:
@@ -48,8 +49,10 @@ def main() -> int:
         for name in args.only or LANES:
             begin = time.monotonic()
             print(f"{name} …", end="", file=sys.stderr, flush=True)
+            quiet.wait()
             figures += _measured(name, effort)
             print(f" {time.monotonic() - begin:.0f} s", file=sys.stderr)
+    words = f"{words}; {quiet.in_words()}"
     print(report.as_json(figures, words) if args.json else f"{words}\n\n{report.table(figures)}")
     for figure in figures:
         if figure.note and not args.json:
@@ -72,6 +75,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=LANES, metavar="LANE", help=", ".join(LANES))
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--long", action="store_true", help="also 200,000 lines in an outage")
+    parser.add_argument(
+        "--patience", type=float, default=0.0, metavar="S",
+        help="seconds to wait in all, before lanes, until nobody else uses the machine",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md; not with --only")
     parser.add_argument("--dir", type=Path, help="where files are written: the disk that is measured")
