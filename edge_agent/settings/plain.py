@@ -35,8 +35,13 @@ def plain(settings: object, shown: Mapping[str, Any]) -> PlainSettings:
 
 def _values(table: object) -> dict[str, object]:
     kind = type(table)
-    computed = [name for name, member in vars(kind).items() if isinstance(member, property)]
-    return {name: _plain(getattr(table, name)) for name in (*_fields(kind), *computed)}
+    return {name: _plain(getattr(table, name)) for name in (*_fields(kind), *_computed(kind))}
+
+
+def _computed(kind: type) -> list[str]:
+    """What it works out of its fields, and what the tables work out that it is a kind of."""
+    tables = [base for base in kind.__mro__ if _fields(base)]
+    return [name for base in tables for name, member in vars(base).items() if isinstance(member, property)]
 
 
 def _plain(value: object) -> object:

@@ -89,6 +89,8 @@ def test_plain_settings_have_every_value_and_what_the_models_compute(example: Se
     assert effective(made) == effective(example)
     assert made.scale[0].driver_options["unit"] == example.scale[0].driver_options["unit"] == "kg"
     assert made.scale[0].line == example.scale[0].line
+    assert made.printer[0].line == example.printer[0].line
+    assert made.printer[0].driver_options == example.printer[0].driver_options
     assert made.labels.fonts == example.labels.fonts
 
 
