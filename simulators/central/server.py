@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import secrets
 import ssl
 import time
@@ -28,9 +27,10 @@ from simulators.central.moods import Moods
 from simulators.central.racing import first_to_end
 from simulators.central.report import CommandRecord, Report, read_command, read_latest, read_report
 from simulators.central.store import Store
-from simulators.central.taken import Incoming, News, Taken
+from simulators.central.taken import News, Taken
+from simulators.central.topics import BOOTH, TARGET, incoming, listened
 from simulators.mqtt.client import MqttClient
-from simulators.mqtt.packets import Publish, Topic, Version
+from simulators.mqtt.packets import Version
 from simulators.mqtt.properties import Properties
 from simulators.mqtt.topics import is_topic
 
@@ -39,10 +39,7 @@ RETRY_S = 0.25  # a simulator's broker is on the same machine: come back at once
 INBOX_LIMIT = 4096  # 3.1.1 names no Receive Maximum: room for what comes during a slow commit
 TAKE_LIMIT = 32  # messages of one commit: at most 1,024 events, some 20 ms
 LOOK_AGAIN_S = 0.02  # `wait_for` reads the file at most this often while events stream in
-KINDS = ("state", "devices", "metrics", "rsp", "cfg")  # topics besides evt
 
-_BOOTH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_TARGET = re.compile(r"[A-Za-z0-9_-]{1,64}|_g/[A-Za-z0-9_-]{1,64}")
 
 ValueT = TypeVar("ValueT")
 
@@ -135,7 +132,7 @@ class Central:
 
     async def enrolment_code(self, booth: str) -> str:
         """A one-time code for a booth. Raises CommandError without an authority."""
-        if self._desk is None or not _BOOTH.fullmatch(booth):
+        if self._desk is None or not BOOTH.fullmatch(booth):
             raise CommandError("central.no_authority", "no authority, or no such booth", hint="--authority")
         return await self._desk.code(booth)
 
@@ -167,11 +164,13 @@ class Central:
         Raises LinkError without a connection, CommandError for a name that is none.
         """
         client, store = self._online_client(), self._store
-        if not _TARGET.fullmatch(booth) or store is None:
+        if not TARGET.fullmatch(booth) or store is None:
             raise CommandError("central.no_booth", f"{booth!r} is no booth")
         order, command_id = Order(booth, kind, args, notafter_s, spread_s), str(uuid.uuid4())
 
-        make = lambda counter: (command_id, make_command(command_id, order, counter, self._signer))  # noqa: E731 - passed on
+        def make(counter: int) -> tuple[str, str]:
+            return command_id, make_command(command_id, order, counter, self._signer)
+
         payload = await self._write(store.add_command, booth, kind, make, time.time_ns() // 1_000_000)
         expiry = Properties(message_expiry_s=max(1, round(notafter_s)))
         await client.publish(f"{self._root}/{booth}/dn/cmd", payload.encode(), properties=expiry)
@@ -218,7 +217,8 @@ class Central:
         async with MqttClient(
             name, host=host, port=port, version=self._version, inbox_limit=INBOX_LIMIT, tls=self._tls
         ) as client:
-            await client.subscribe(self._topics())
+            requests = self._desk.topics() if self._desk else []
+            await client.subscribe([*listened(self._root, self._group), *requests])
             await self._announce(client)
             self._client = client
             self._online.set()
@@ -226,12 +226,6 @@ class Central:
                 await first_to_end(self._ingest(client), self._acker.run(client))
             finally:
                 self._client = None
-
-    def _topics(self) -> list[Topic]:
-        share = f"$share/{self._group}/" if self._group else ""
-        others = [Topic(f"{self._root}/+/up/{kind}", 1) for kind in KINDS]
-        requests = self._desk.topics() if self._desk else []
-        return [Topic(f"{share}{self._root}/+/up/evt", 1), *others, *requests]
 
     async def _announce(self, client: MqttClient) -> None:
         """Booths send their state again when they see a new epoch of the centre."""
@@ -246,19 +240,11 @@ class Central:
                 continue
             if self._desk is not None:
                 messages = [one for one in messages if not await self._desk.take(client, one)]
-            incoming = [one for one in map(self._incoming, messages) if one is not None]
-            if incoming and self._store is not None:
-                taken = await self._write(self._store.take, incoming, self.moods.rejection)
+            known = [one for one in (incoming(self._root, each) for each in messages) if one is not None]
+            if known and self._store is not None:
+                taken = await self._write(self._store.take, known, self.moods.rejection)
                 self._acker.due(taken.acks)
                 self._spread(taken)
-
-    def _incoming(self, message: Publish) -> Incoming | None:
-        """None for a topic that no booth may have."""
-        booth, _, rest = message.topic.removeprefix(f"{self._root}/").partition("/")
-        kind = rest.removeprefix("up/")
-        if not _BOOTH.fullmatch(booth):
-            return None
-        return Incoming(message.topic, booth, kind, message.payload, time.time_ns() // 1_000_000)
 
     def _spread(self, taken: Taken) -> None:
         for news in taken.news:
