@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm.cutting import Cutting
 from tests.vm.guest import Guest, GuestError
 from tests.vm.images import WORK, missing_tools, ready_image
 from tests.vm.installed import SOURCES, Installed, install
 from tests.vm.machine import Image, Saved
+from tests.vm.power import counter_state
 from tests.vm.waking import NO_FILES, Shared, awake, prepared
 
 TEST_S = 2400  # far above every deadline inside, so that those speak first
@@ -29,7 +29,9 @@ LAST_WORDS = (
 
 KERNEL_LINES = 40  # shown with a failure: CI keeps nothing but its log
 
-POWER = "test_power_cut.py"
+POWER = "test_power_cut.py"  # the longest tests
+OWN_GUEST = ("test_service.py", "test_hid_service.py")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 FAILED = pytest.StashKey[bool]()
 
 
@@ -39,16 +41,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    items.sort(key=lambda item: item.path.name == POWER)  # waited for last
     ours = [item for item in items if item.path.is_relative_to(here)]
     for item in ours:
         item.add_marker("vm")
         item.add_marker(pytest.mark.timeout(TEST_S, func_only=True))
     if "vm" in config.option.markexpr or any("tests/vm" in argument for argument in config.args):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside, no guest stays behind
+        items[:] = _longest_first(items)
         return
     items[:] = [item for item in items if item not in ours]
     config.hook.pytest_deselected(items=ours)
+
+
+def _longest_first(items: list[pytest.Item]) -> list[pytest.Item]:
+    """So that two workers end together; at first each makes another of the prepared guests."""
+    cuts = [item for item in items if item.path.name == POWER]
+    own = [item for item in items if item.path.name in OWN_GUEST]
+    rest = [item for item in items if item not in {*cuts, *own}]
+    return [*cuts[:1], *own[:3], *cuts[1:], *own[3:], *rest]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -90,22 +100,16 @@ def guest(image: Image, folder: Path, request: pytest.FixtureRequest) -> Iterato
     yield from _running(image, folder, image.booted, request)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cutting(request: pytest.FixtureRequest) -> Iterator[Cutting | None]:
-    """The power cuts, in a process of their own beside the other tests: the lane's longest part."""
-    if not any(item.path.name == POWER for item in request.session.items):
-        yield None
-        return
-    request.getfixturevalue("image")  # without QEMU this skips, or fails, the lane
-    ours = Cutting(WORK / "run" / "power")
-    yield ours
-    ours.end()
+@pytest.fixture(scope="session")
+def counter(image: Image) -> Saved:
+    """A guest in which a booth's counter only has to be started."""
+    return counter_state(image)
 
 
 @pytest.fixture(scope="session")
 def shared(image: Image) -> Iterator[Shared]:
     """The guest that tests share whose bodies run inside: they leave nothing behind there."""
-    ours = Shared(image, WORK / "run" / "shared")
+    ours = Shared(image, WORK / "run" / f"shared{WORKER}")
     yield ours
     ours.drop()
 

@@ -62,7 +62,10 @@ class Growing:
                 self._at = entry.end
                 flush = bool(entry.flags & FLUSH)
                 self.flushes += flush
-                self.unflushed = 0 if flush else self.unflushed + 1
+                if flush:
+                    self.unflushed = 0
+                elif entry.sectors and not entry.flags & (DISCARD | FUA):
+                    self.unflushed += 1
 
 
 def writes(log: Path) -> tuple[list[Write], bool]:

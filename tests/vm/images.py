@@ -5,6 +5,7 @@ Owns: the recipe's key, the cache, one build at a time. Must not know: the tests
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import hashlib
 import importlib.metadata
@@ -30,8 +31,14 @@ TOOLS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mke2fs", "e2fsck", "de
 SYSTEM_FOLDERS = "/usr/sbin:/sbin"  # where Debian keeps half of them, and ordinary users' PATH does not look
 GUEST_PYTHON = (3, 11)
 BUILD_S = 900  # a minute and a half here; a slow mirror takes its time
+COMPILED = ("edge_agent", "drivers", "simulators", "tests/vm")
+SAID = 4000  # characters of a failed step's output, from the end: where the reason stands
 # Devices of the tests come and go; the drivers stay, so that no test waits for modprobe.
 DRIVERS = "vhci_hcd ftdi_sio cdc_acm usblp usbhid hid_generic evdev usbmon 9p 9pnet_virtio"
+
+
+class BuildError(RuntimeError):
+    """A step of the build failed; the text is what it had to say."""
 
 
 def missing_tools() -> list[str]:
@@ -45,7 +52,8 @@ def missing_tools() -> list[str]:
 
 def ready_image() -> Image:
     """The guest, built, booted and saved. Only the first call after a change takes longer than a moment."""
-    with _only_one():
+    with only_one("lock"):
+        _compile()
         pins = _pins()
         rootfs = WORK / f"rootfs-{_key(_recipe_text('packages.txt', 'build_rootfs.sh'))}.tar"
         recipe = _recipe_text("build_image.sh", "guest/init", "guest/resident.py", "guest/resident.service")
@@ -58,6 +66,12 @@ def ready_image() -> Image:
             _boot_and_save(image)
         _forget_others(rootfs, image)
     return image
+
+
+def _compile() -> None:
+    """Python's compiled files, for the guest too: emulated, compiling takes longer than what then runs."""
+    for place in COMPILED:
+        compileall.compile_dir(ROOT / place, quiet=2)
 
 
 def _build_rootfs(rootfs: Path) -> None:
@@ -107,9 +121,11 @@ def _state_key(image: Image) -> str:
 
 
 def _wanted_state() -> str:
-    """A saved state fits the QEMU and the arguments that it was made with."""
+    """A saved state fits the QEMU, its arguments, and the processor whose clock the guest counts by."""
     version = subprocess.run(["qemu-system-x86_64", "--version"], check=True, capture_output=True, text=True)
-    return _key(version.stdout, Path(__file__).with_name("machine.py").read_text(encoding="utf-8"), DRIVERS)
+    arguments = Path(__file__).with_name("machine.py").read_text(encoding="utf-8")
+    processor = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line][:1]
+    return _key(version.stdout, arguments, DRIVERS, *processor)
 
 
 def _pins() -> str:
@@ -141,16 +157,20 @@ def _key(*parts: str) -> str:
 def _step(what: str, command: list[str]) -> None:
     start = time.monotonic()
     print(f"VM lane: {what} …", file=sys.stderr, flush=True)
-    done = subprocess.run(
-        command,
-        env=_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=BUILD_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            env=_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=BUILD_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as slow:
+        said = (slow.stdout or b"").decode(errors="replace")
+        raise BuildError(f"{what}: not done after {BUILD_S} s (the mirror?): {said[-SAID:]}") from slow
     if done.returncode:
-        raise RuntimeError(f"{what}: {done.stdout.decode(errors='replace')[-4000:]}")
+        raise BuildError(f"{what}: {done.stdout.decode(errors='replace')[-SAID:]}")
     print(f"VM lane: {what}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
 
 
@@ -174,8 +194,24 @@ def _clear(folder: Path) -> None:
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
+def only_one(name: str) -> Iterator[None]:
+    """Of all processes that work here, one at a time does what that name stands for."""
     WORK.mkdir(parents=True, exist_ok=True)
-    with (WORK / "lock").open("w") as lock:
+    with (WORK / name).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def main() -> int:
+    """Make the guest where it is missing, in the open; without QEMU the tests tell what that means."""
+    if not missing_tools():
+        try:
+            ready_image()
+        except BuildError as error:
+            print(f"VM lane: the guest could not be built: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

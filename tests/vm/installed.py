@@ -36,7 +36,7 @@ INSTALL = f"""
 set -e
 mkdir -p {LIBRARY}
 cd /project
-cp -r edge_agent drivers simulators tests/vm/probe.py {LIBRARY}
+cp -r --preserve=timestamps edge_agent drivers simulators tests/vm/probe.py {LIBRARY}
 chmod -R a+rX {LIBRARY}
 cd /project/systemd
 install -m 644 edge-agent.service /etc/systemd/system/edge-agent.service

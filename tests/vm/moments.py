@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.vm.counter import Counter
 from tests.vm.disk_log import Growing
+from tests.vm.machine import Machine
 
 AT_ONCE = "at once when something was saved"
 IN_COMMIT = "in the middle of a commit"
@@ -23,11 +24,12 @@ LINES = 120  # what the host hears from waking up to the second parcel: after on
 
 
 def choose(
-    moment: str, counter: Counter, cut: Callable[[], None], log: Path, dice: random.Random
+    moment: str, counter: Counter, machine: Machine, log: Path, dice: random.Random
 ) -> asyncio.Task[None] | None:
-    """Have `cut` called at that moment; the task that watches for it, where there is one."""
+    """Cut the machine's power at that moment; the task that watches for it, where there is one."""
+    cut = machine.process.kill
     if moment == IN_COMMIT:
-        return asyncio.create_task(_cut_a_commit(counter, cut, Growing(log), dice.randrange(FLUSHES)))
+        return asyncio.create_task(_cut_a_commit(counter, machine, Growing(log), dice.randrange(FLUSHES)))
     if moment == AT_ONCE:
         left = Countdown(dice.randint(1, 2), cut)
         counter.on_saved = lambda _item: left.one_less()
@@ -50,14 +52,23 @@ class Countdown:
             self._action = lambda: None
 
 
-async def _cut_a_commit(counter: Counter, cut: Callable[[], None], log: Growing, skip: int) -> None:
-    """After a scan and so many flushes more, as soon as something is written and not flushed."""
+async def _cut_a_commit(counter: Counter, machine: Machine, log: Growing, skip: int) -> None:
+    """After a scan and so many flushes more, while something is written and not flushed.
+
+    Seen is not enough: the commit may end before the cut, so the machine is held for a second look.
+    """
     scanned = asyncio.Event()
     counter.on_scan = lambda _item: scanned.set()
     await scanned.wait()
     log.look()
     wanted = log.flushes + skip
-    while not log.unflushed or log.flushes < wanted:
-        await asyncio.sleep(COMMIT_LOOK_S)
+    while True:
         log.look()
-    cut()
+        if log.unflushed and log.flushes >= wanted:
+            machine.freeze()
+            log.look()
+            if log.unflushed:
+                machine.process.kill()
+                return
+            machine.thaw()
+        await asyncio.sleep(COMMIT_LOOK_S)

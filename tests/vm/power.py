@@ -1,4 +1,4 @@
-"""A booth whose power is cut again and again, and the verdict on it: python -m tests.vm.power FOLDER
+"""A booth whose power is cut again and again, and the verdict on it.
 
 Owns: one chain of cuts on one data disk, the centre on the host, the judgement from outside.
 Must not know: what the agent is made of.
@@ -15,7 +15,6 @@ import json
 import random
 import shutil
 import sqlite3
-import sys
 import time
 from collections import Counter as Tally
 from collections.abc import Iterator
@@ -33,7 +32,6 @@ from tests.vm.counter_inside import MODULES, PREPARE, serve
 from tests.vm.disk_check import OnDisk, look
 from tests.vm.disk_log import Loss, after_cut, make_log
 from tests.vm.guest import Guest, GuestError
-from tests.vm.images import ready_image
 from tests.vm.installed import SOURCES, name_the_drivers
 from tests.vm.machine import Image, Saved, Wiring, copy_disk
 from tests.vm.moments import MOMENTS, choose
@@ -41,7 +39,6 @@ from tests.vm.waking import awake, prepared
 
 BROKER_AS_SEEN = 1883
 RUN_S = 1200.0  # one run: start, the interrupted parcel, two more; a minute here, more on a busy machine
-CUTS = 5  # of one disk
 MOST_PARCELS = 50  # in one run; the power goes much earlier
 WHOLE_RUN = "never"
 
@@ -64,7 +61,7 @@ class Chain:
         self.seen = Seen()
         self.findings: list[str] = []
         self.told: list[str] = []
-        self.losses: list[Loss] = []
+        self.losses: list[tuple[str, Loss]] = []
 
     async def suffer(
         self, cuts: int, *, first: int = 0, loss: float | None = None, recover: bool = True
@@ -81,7 +78,7 @@ class Chain:
                 await self._run(number, broker.port, moment)
                 suffered = self._cut_disk(number, chance)
                 self._judge(number)
-                self.losses.append(suffered)
+                self.losses.append((moment, suffered))
                 self.told.append(f"cut {number} {moment}: {suffered}")
                 print(self._folder.name, self.told[-1], f"after {time.monotonic() - start:.1f} s", flush=True)
                 if self.findings:
@@ -131,7 +128,7 @@ class Chain:
             await counter.drained()
             return
         log = self._folder / "writes.log"
-        cutting = choose(moment, counter, guest.machine.process.kill, log, self._dice)
+        cutting = choose(moment, counter, guest.machine, log, self._dice)
         day = asyncio.create_task(self._day(counter, MOST_PARCELS))
         dark = asyncio.create_task(counter.dark.wait())
         await asyncio.wait((day, dark), return_when=asyncio.FIRST_COMPLETED)
@@ -228,35 +225,12 @@ def _items(seed: int) -> Iterator[str]:
         yield f"RR{serial}{s10_check_digit(str(serial))}BD"
 
 
+def counter_state(image: Image) -> Saved:
+    """A guest in which the counter is imported and only has to be started."""
+    return prepared(image, "counter", (*SOURCES, "tests/vm/counter_inside.py"), _prepare)
+
+
 def _prepare(guest: Guest) -> None:
     guest.run(PREPARE)
     guest.call(name_the_drivers, library="/opt/edge-agent/site")
     guest.warm(MODULES)
-
-
-async def _all(folder: Path) -> dict[str, dict[str, object]]:
-    """Ten cuts on two disks with the ledger as it is, and some with one that does not wait for the disk."""
-    image = ready_image()
-    saved = prepared(image, "counter", (*SOURCES, "tests/vm/counter_inside.py"), _prepare)
-    chains = {
-        "first": Chain(image, saved, folder / "first", seed=1),
-        "second": Chain(image, saved, folder / "second", seed=2),
-        "careless": Chain(image, saved, folder / "careless", seed=3, synchronous="NORMAL"),
-    }
-    await chains["first"].suffer(CUTS)
-    await chains["second"].suffer(CUTS, first=CUTS)
-    await chains["careless"].suffer(CUTS, loss=1.0, recover=False)
-    return {
-        name: {
-            "findings": chain.findings,
-            "cuts": chain.told,
-            "saved": chain.seen.record.saved,
-            "unflushed": [loss.unflushed for loss in chain.losses],
-        }
-        for name, chain in chains.items()
-    }
-
-
-if __name__ == "__main__":
-    place = Path(sys.argv[1]).absolute()
-    (place / "verdict.json").write_text(json.dumps(asyncio.run(_all(place)), indent=1), encoding="utf-8")

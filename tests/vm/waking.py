@@ -14,11 +14,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.vm.guest import Guest
-from tests.vm.images import ROOT, WORK
+from tests.vm.images import ROOT, WORK, only_one
 from tests.vm.machine import Image, Machine, Saved, Wiring, copy_disk, make_overlay
 
 NAMES = "cp /project/systemd/*.rules /etc/udev/rules.d/ && udevadm control --reload"
-NO_FILES = ("qmp", "resident", "stream", "*.img", "*.qcow2")  # sockets and disks: not worth keeping
+NO_FILES = ("qmp", "resident", "stream", "*.img", "*.qcow2", "writes.log")  # sockets, disks: not worth it
+HERE = Path(__file__).parent
+SOURCES = ("edge_agent", "drivers", "simulators", "systemd", "tests/vm")
 PROJECT = (
     "drivers.printers.escpos",
     "drivers.scales.toledo_8217",
@@ -60,8 +62,20 @@ def awake(image: Image, folder: Path, saved: Saved, wiring: Wiring | None = None
         machine.cut_power()
 
 
+def warm(image: Image) -> Saved:
+    """A guest in which the project and the tests that run inside are imported: each test is a fork of it."""
+    tests = sorted(path for path in HERE.glob("test_*.py") if "in_guest" in path.read_text(encoding="utf-8"))
+    modules = [*PROJECT, *(f"tests.vm.{path.stem}" for path in tests)]
+
+    def prepare(guest: Guest) -> None:
+        guest.run(NAMES)
+        guest.warm(modules)
+
+    return prepared(image, "warm", SOURCES, prepare)
+
+
 class Shared:
-    """One guest for many tests, woken when it is first wanted, with the project imported once."""
+    """One guest for many tests, woken when it is first wanted."""
 
     def __init__(self, image: Image, folder: Path) -> None:
         self._image = image
@@ -72,9 +86,7 @@ class Shared:
     def guest(self) -> Guest:
         if self._guest is None:
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._guest = self._running.enter_context(awake(self._image, self._folder, self._image.booted))
-            self._guest.run(NAMES)
-            self._guest.warm(PROJECT)
+            self._guest = self._running.enter_context(awake(self._image, self._folder, warm(self._image)))
         return self._guest
 
     def drop(self, keep_in: Path | None = None) -> None:
@@ -97,10 +109,11 @@ def prepared(
     key = _key(image, sources)
     folder = WORK / f"{name}-{key}"
     saved = Saved(folder / "root.qcow2", folder / "state")
-    if not saved.state.exists():
-        for stale in WORK.glob(f"{name}-*"):
-            shutil.rmtree(stale)
-        _prepare(image, folder, saved, prepare, base or image.booted)
+    with only_one(f"lock-{name}"):
+        if not saved.state.exists():
+            for stale in WORK.glob(f"{name}-*"):
+                shutil.rmtree(stale)
+            _prepare(image, folder, saved, prepare, base or image.booted)
     return saved
 
 

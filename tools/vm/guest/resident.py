@@ -59,14 +59,15 @@ def main():
 
 def warm(modules, path=()):
     """Import in here, for all children to come; gives what could not be imported."""
+    os.environ["EDGE_IN_GUEST"] = "1"
     sys.dont_write_bytecode = True
     sys.path[:0] = [place for place in path if place not in sys.path]
     missing = []
     for name in modules:
         try:
             importlib.import_module(name)
-        except ImportError as error:
-            missing.append(f"{name}: {error}")
+        except Exception as error:  # whatever the module is about: the resident goes on
+            missing.append(f"{name}: {error!r}")
     gc.freeze()  # what the children share stays untouched
     return missing
 
@@ -175,7 +176,6 @@ def run(command):
 
 
 def call(function, arguments, path):
-    os.environ["EDGE_IN_GUEST"] = "1"
     sys.path[:0] = path
     sys.dont_write_bytecode = True
     module, _, name = function.partition(":")
