@@ -6,6 +6,7 @@ Owns: the conversation with the resident (tools/vm/guest/resident.py). Must not 
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from tests.vm.machine import SHARED, Machine
 CALL_S = 400.0  # no test needs a tenth of it on an idle machine
 HELLO_S = 2.0  # a woken guest answers within milliseconds; what was said before it listened is lost
 WAKE_S = 400.0
+CHANCE_BYTES = 32  # the size of the key of Linux's generator
 SLACK_S = 60.0  # on top of the guest's own deadline, before we give the guest up
 SEARCH_PATH = ["/project"]
 
@@ -55,8 +57,8 @@ class Guest:
         raise GuestError(f"the guest does not answer; QEMU: {self.machine.log()}")
 
     def settle(self) -> None:
-        """After waking up: the right time, and the project's files."""
-        arguments = {"now_s": time.time(), "share": SHARED}
+        """After waking up: the right time, random numbers of its own, and the project's files."""
+        arguments = {"now_s": time.time(), "share": SHARED, "chance": secrets.token_hex(CHANCE_BYTES)}
         if trouble := self._ask({"do": "settle", "arguments": arguments}, CALL_S)["value"]:
             raise GuestError(f"the project's folder could not be mounted: {trouble}")
 

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import ctypes
 import faulthandler
+import fcntl
 import gc
 import importlib
 import inspect
@@ -35,6 +36,7 @@ OUTPUT_LIMIT = 256 * 1024  # the end of it: what a person reads of a failed test
 LOCALS_LIMIT = 400  # characters of each value that a failed assertion shows
 STACK_WAIT_S = 5.0  # for the stacks of a function that hangs, before it is killed
 READY = "RESIDENT-READY"
+RESEED = 0x5207  # RNDRESEEDCRNG of random(4)
 KERNEL_CONSOLE_LEVEL = 8  # the action of syslog(2) that sets it
 MOUNT_READ_ONLY = 1
 MOUNT_OPTIONS = b"trans=virtio,version=9p2000.L,cache=loose,msize=524288"
@@ -102,15 +104,26 @@ def perform(request):
         return {**result, "output": output.read().decode("utf-8", "replace")}
 
 
-def settle(now_s, share):
-    """After waking up: the right time, kernel messages to the console, the host's folder in its place."""
+def settle(now_s, share, chance):
+    """After waking up: the right time, chance, kernel messages to the console, the host's folder in place."""
     time.clock_settime(time.CLOCK_REALTIME, now_s)
+    stir(bytes.fromhex(chance))
     libc = ctypes.CDLL(None, use_errno=True)
     libc.klogctl(KERNEL_CONSOLE_LEVEL, None, 7)
     where = f"/{share}".encode()
     if libc.mount(share.encode(), where, b"9p", MOUNT_READ_ONLY, MOUNT_OPTIONS):
         return os.strerror(ctypes.get_errno())
     return ""
+
+
+def stir(chance):
+    """New random numbers: a woken guest would draw those once more that it drew when last woken."""
+    pool = os.open("/dev/random", os.O_WRONLY)
+    try:
+        os.write(pool, chance)
+        fcntl.ioctl(pool, RESEED)
+    finally:
+        os.close(pool)
 
 
 def in_child(request, output):
