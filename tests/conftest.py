@@ -137,6 +137,11 @@ class Mosquitto:
         )
         self._process: subprocess.Popen[bytes] | None = None
 
+    def configure(self, settings: str) -> None:
+        """Further lines of its configuration, from the next start on."""
+        with self._conf.open("a") as conf:
+            conf.write(settings)
+
     def start(self) -> None:
         self._process = subprocess.Popen(
             [self._binary, "-c", str(self._conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -40,12 +40,12 @@ class Backoff:
     def connected(self) -> None:
         self._crowded = self._refusals = 0
 
-    def lived(self, up_since_s: float, now_s: float, *, taken_over: bool) -> None:
-        """A connection has ended."""
+    def lived(self, up_since_s: float, now_s: float, *, taken_over: bool, excused: bool = False) -> None:
+        """A connection has ended; `excused` where it is known why, and nobody else is to blame."""
         self._taken_over = taken_over
         if now_s - up_since_s >= STABLE_S:
             self._down_since_s, self._short_lives = now_s, 0
-        else:
+        elif not excused:
             self._short_lives += 1
 
     def settled(self) -> None:

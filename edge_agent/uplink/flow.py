@@ -6,17 +6,21 @@ Must not know: what the messages are about, the ledger, paho.
 
 A broker that named no Maximum Packet Size says with its DISCONNECT only that something was too large.
 Whatever it was is still unanswered, so the largest of what is unanswered is at least as large: that one is
-not taken, for certain, and nothing can be said of the others.
+not taken, for certain, and nothing can be said of the others. One that says nothing at all: see hangups.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.sdk.clock import Clock
 from edge_agent.uplink.budget import Budget
+from edge_agent.uplink.hangups import HangUps, Unanswered
+
+log = logging.getLogger(__name__)
 
 PUBACK_TIMEOUT_S = 20.0  # a broker that took a message and says nothing
 LEAST_WINDOW = 1
@@ -57,6 +61,7 @@ class Flow:
         self._window = 0
         self._penalty = 1
         self._spilled = 0  # the largest at QoS 0, which is never answered
+        self._hangups = HangUps()
         self.budget = budget
 
     def opened(self, window: int) -> None:
@@ -64,15 +69,25 @@ class Flow:
         self._under.clear()
         self._spilled = 0
         self._window = max(LEAST_WINDOW, window // self._penalty)
+        self._hangups.opened(self._clock.monotonic_s())
 
-    def closed(self, code: int = 0) -> None:
-        """The connection is gone, and every answer with it; but the largest is told that it was too large."""
+    def closed(self, code: int = 0) -> bool:
+        """The connection is gone, and all answers with it; the largest may be told that it was too large.
+
+        True where one of them was: this is why it is gone.
+        """
         under, self._under = list(self._under.values()), {}
         self._window = 0
-        if code == PACKET_TOO_LARGE and under:
-            largest = max(under, key=lambda one: one.size)
-            if largest.size >= self._spilled:
-                largest.answered(PACKET_TOO_LARGE)
+        unanswered = [Unanswered(one.size, one.at_s) for one in under]
+        silent = self._hangups.certain(unanswered, code, self._clock.monotonic_s())
+        if not under or not (silent or code == PACKET_TOO_LARGE):
+            return False
+        largest = max(under, key=lambda one: one.size)
+        if not silent and largest.size < self._spilled:
+            return False
+        log.error("the broker hangs up over a message of %d bytes", largest.size)
+        largest.answered(PACKET_TOO_LARGE)
+        return True
 
     def overran(self) -> None:
         """The broker counts more under way than we do: a new connection, with half of the window."""
@@ -81,7 +96,8 @@ class Flow:
 
     @property
     def room(self) -> int:
-        return self._window - len(self._under)
+        window = min(self._window, LEAST_WINDOW) if self._hangups.careful else self._window
+        return window - len(self._under)
 
     @property
     def idle(self) -> bool:
@@ -109,6 +125,7 @@ class Flow:
         under = self._under.pop(mid, None)
         if under is None:
             return False
+        self._hangups.answered(under.size, self._clock.monotonic_s())
         under.answered(reason)
         return True
 

@@ -13,11 +13,11 @@ from edge_agent.events.model import StoredEvent
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import LinkError
 from edge_agent.uplink.flow import ENVELOPE_BYTES, PACKET_TOO_LARGE, Flow
+from edge_agent.uplink.hangups import LEAST_PACKET_BYTES
 from edge_agent.uplink.health import Health
 from edge_agent.uplink.messages import BATCH_BYTES, batches
 from edge_agent.uplink.standins import StandIns
 
-LEAST_PACKET_BYTES = 1024  # a broker that takes less takes no event at all
 NOT_TAKEN_PAUSE_S = 30.0  # a wire that takes no message of this size
 
 

@@ -38,7 +38,7 @@ class Session:
         self._version = self._preferred
         self._hang_ups = 0
         self._up_since_s = 0.0
-        self._left = False
+        self._left = self._excused = False
 
     @property
     def connected(self) -> bool:
@@ -76,6 +76,10 @@ class Session:
         """Give the connection up (a broker that no longer acknowledges); `run` connects anew."""
         if self._link is not None:
             self._link.lose(reason)
+
+    def excuse(self) -> None:
+        """It is known why this connection ended: nobody fights for our id, the next may come soon."""
+        self._excused = True
 
     async def close(self) -> None:
         """Say goodbye so that the broker does not publish our will, within a second; for good."""
@@ -129,6 +133,8 @@ class Session:
             await link.close()
         before = self._backoff.duplicate
         now_s = self._clock.monotonic_s()
-        self._backoff.lived(self._up_since_s, now_s, taken_over=code == SESSION_TAKEN_OVER)
+        excused, self._excused = self._excused, False
+        taken_over = code == SESSION_TAKEN_OVER
+        self._backoff.lived(self._up_since_s, now_s, taken_over=taken_over, excused=excused)
         if self._backoff.duplicate and not before:
             log.warning("connections end soon after they begin: does another box use our id?")

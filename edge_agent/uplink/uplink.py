@@ -184,7 +184,8 @@ class Uplink:
         self.health.connected, self.health.reason, self.health.proven = False, reason, False
         if code in OVERRAN:
             self.flow.overran()
-        self.flow.closed(code)
+        if self.flow.closed(code):
+            self._session.excuse()
         self._notices.disconnected()
         self.publisher.went_down()
 

@@ -37,6 +37,7 @@ from tests.uplink.bench import until
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
 BUILTIN, MOSQUITTO_5, MOSQUITTO_311 = "builtin", "mosquitto 5", "mosquitto 3.1.1"
+BUILTIN_311 = "builtin 3.1.1"
 ALL = (BUILTIN, MOSQUITTO_5, MOSQUITTO_311)
 WINDOW = 8
 REFERENCE = "tests.system.test_mosquitto_config"
@@ -53,15 +54,19 @@ class Site:
 
     @property
     def port(self) -> int:
-        return self.builtin.port if self.kind == BUILTIN else self.mosquitto.port
+        return self.builtin.port if self.is_builtin else self.mosquitto.port
+
+    @property
+    def is_builtin(self) -> bool:
+        return self.kind in {BUILTIN, BUILTIN_311}
 
     @property
     def protocol(self) -> str:
-        return "3.1.1" if self.kind == MOSQUITTO_311 else "auto"
+        return "3.1.1" if self.kind in {MOSQUITTO_311, BUILTIN_311} else "auto"
 
     @asynccontextmanager
     async def centre(self) -> AsyncIterator[Central]:
-        version = Version.V311 if self.kind == MOSQUITTO_311 else Version.V5
+        version = Version.V311 if self.protocol == "3.1.1" else Version.V5
         async with Central(self.folder / "central.db", "127.0.0.1", self.port, version=version) as made:
             yield made
 
@@ -69,6 +74,16 @@ class Site:
     async def booth(self, **more: object) -> AsyncIterator[Booth]:
         async with booth(self.folder, self.port, protocol=self.protocol, window=WINDOW, **more) as made:
             yield made
+
+    async def take_at_most(self, packet_bytes: int) -> None:
+        """From now on the broker hangs up over more, and names no limit."""
+        if self.is_builtin:
+            self.builtin.faults.maximum_packet_size = packet_bytes
+            return
+        setting = "max_packet_size" if self.kind == MOSQUITTO_311 else "message_size_limit"
+        self.kill()
+        self.mosquitto.configure(f"{setting} {packet_bytes}\n")
+        await asyncio.to_thread(self.start)
 
     def kill(self) -> None:
         self.mosquitto.kill()
@@ -133,7 +148,7 @@ async def half_open(site: Site) -> None:
 
 
 def _stand_still(site: Site, still: bool) -> None:
-    if site.kind == BUILTIN:
+    if site.is_builtin:
         site.builtin.freeze() if still else site.builtin.thaw()
     else:
         assert site.mosquitto._process is not None
@@ -280,6 +295,24 @@ async def oversized(site: Site) -> None:
             await until(lambda: one.uplink.health.rejected == 1)
         assert one.uplink.health.connections == 1, "refused at the door, not by the broker"
         assert len(await one.ledger.letters.between(0, 1 << 40, 9999)) == 1
+
+
+async def size_unnamed(site: Site) -> None:
+    """It says neither at first nor in the end that there is a limit; it only hangs up."""
+    await site.take_at_most(2500)
+    async with site.centre() as centre, site.booth() as one:
+        await one.commit(40)
+        await one.commit(1, "x" * 5000)
+        await one.commit(9)
+        await until(lambda: one.uplink.acked == 50, 60)
+        assert (await centre.report("B1")).by_type == {"event.withheld": 1, "scan.read": 49}
+        (letter,) = await one.ledger.letters.between(0, 1 << 40, 9999)
+        assert (letter.seq, letter.code) == (41, "refused_by_broker")
+        before = one.uplink.health.connections
+        await one.commit(200)
+        await until(lambda: one.uplink.acked == 250, 60)
+        assert one.uplink.health.connections == before, "what it takes is known now"
+        assert not one.uplink.health.duplicate, "no other box is suspected"
 
 
 async def auth_revoked(site: Site) -> None:
@@ -456,6 +489,13 @@ ROWS = (
         "a broker of 2,000 bytes",
         "refused at the door, dead letter, the stream goes on",
         oversized,
+    ),
+    Row(
+        "oversized message, limit unnamed",
+        "a broker of 2,500 bytes that hangs up without a reason",
+        "smaller messages follow; one event too large by itself is a dead letter; no endless loop",
+        size_unnamed,
+        (BUILTIN_311, MOSQUITTO_5, MOSQUITTO_311),
     ),
     Row("authorization revoked", "PUBACK 0x87", "parked, alarm, kept; the link stays", auth_revoked),
     Row(

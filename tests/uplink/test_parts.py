@@ -22,6 +22,7 @@ from edge_agent.uplink.backoff import (
 )
 from edge_agent.uplink.budget import DAY_MS, MIB, Budget
 from edge_agent.uplink.flow import Flow
+from edge_agent.uplink.hangups import PROOFS, ROUNDS
 from edge_agent.uplink.notices import AGAIN_S, ANSWERS, FORBIDDEN_AGAIN_S, Notice, Notices
 from edge_agent.uplink.spans import SPANS_LIMIT, Spans
 from tests.uplink.publishing import Wire
@@ -89,6 +90,14 @@ def test_a_fight_without_a_reason_ends_at_one_connect_a_minute() -> None:
     backoff.lived(200, 200 + STABLE_S, taken_over=False)
     assert not backoff.duplicate
     assert backoff.delay_s(261) < 1
+
+
+def test_a_connection_that_ended_over_a_size_is_no_fight() -> None:
+    backoff = Backoff(0.0, 1)
+    for life in range(30):
+        backoff.lived(life, life + 0.5, taken_over=False, excused=True)
+    assert not backoff.duplicate
+    assert backoff.delay_s(30) <= 1
 
 
 # The day's bytes
@@ -273,3 +282,19 @@ def test_a_notice_larger_than_the_broker_takes_is_remembered_as_such(told: Told,
     told.wire.publish = refuse  # type: ignore[method-assign]  # a broker with absurd bounds
     told.notices.newest(Notice("devices", b"d"))
     assert told.notices.too_large
+
+
+def test_a_notice_over_which_the_broker_hangs_up_is_given_up(told: Told) -> None:
+    lives = 0
+    while not told.notices.too_large and lives < 20:
+        told.flow.opened(2)
+        told.notices.connected()
+        told.notices.newest(Notice("state", b"s"))
+        told.notices.newest(Notice("devices", b"d" * 3000))
+        told.flow.puback(min(told.flow._under), 0)
+        told.notices.pump()
+        told.flow.closed(0x80)
+        told.notices.disconnected()
+        lives += 1
+    assert told.notices.too_large
+    assert lives == ROUNDS + PROOFS
