@@ -229,13 +229,13 @@ STATUS: dict[str, Data] = {
 }
 CHALLENGE: dict[str, Data] = {
     "device": {
-        "challenge": {"code": "BXQ1-7K3M9P2C", "until": "2026-11-23 21:25"},
+        "challenge": {"code": "Bx7/kT4m-aYq_X9pd", "until": "2026-11-23 21:25"},
         "device": {"name": "USB 05e0:1200, port 1-1.3"},
         "booth": BOOTH,
         "time": TIME,
     },
     "bare": {
-        "challenge": {"code": "BXQ1-AAAAAAAA", "until": "2026-11-23 21:25"},
+        "challenge": {"code": "Bx7/MGDX-aYq_GDMX", "until": "2026-11-23 21:25"},
         "booth": {"id": "DHK-GPO-0001", "name": "Dhaka GPO Booth 1"},
         "time": TIME,
     },

@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from edge_agent.cli import sheet_arguments
+
 DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
 ACTIONS = {
     "list": "edge_agent.cli.devices_list",
@@ -92,6 +94,7 @@ def _adopt(action: argparse.ArgumentParser) -> None:
     action.add_argument(
         "--png", type=Path, metavar="FILE", help="with --scanner: the code as a picture to print"
     )
+    sheet_arguments.register(action, "the code for a new scanner (with --scanner)")
     _looking(action)
 
 

@@ -31,6 +31,8 @@ ANSWERS = 3  # a person who errs three times wants to look at the scale first
 
 def run(args: argparse.Namespace) -> int:
     """0 when the table is in the settings, 1 when no table was found or it was not wanted."""
+    if args.print and not args.scanner:
+        raise ConfigError("print.usage", "a scale needs no printed code", hint="--print goes with --scanner")
     if args.scanner:
         from edge_agent.cli import devices_adopt_scanner  # labels and their codes, for scanners only
 

@@ -12,7 +12,9 @@ import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edge_agent.cli import code_sheets, sheet_arguments
 from edge_agent.cli.devices_list import configured
+from edge_agent.cli.printed import CAME_OUT, job_line
 from edge_agent.cli.terminal import agrees, note, tell
 from edge_agent.discovery.adopting import Believed, Trial, hear, trials
 from edge_agent.discovery.challenge import new_code
@@ -25,11 +27,13 @@ from edge_agent.links.find_input import input_ports
 from edge_agent.links.find_usb import usb_ports
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.links.open import open_link, parse_url
+from edge_agent.logs import one_line
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import Kind, SerialSettings
 from edge_agent.sdk.errors import ConfigError, DeviceError
 from edge_agent.sdk.values import Page
+from edge_agent.settings.load import load
 
 HALVES = {"00": " ", "01": "▄", "10": "▀", "11": "█"}  # two rows of modules in one line of a terminal
 QR_DOTS, BAR_DOTS, BAR_HEIGHT, MARGIN = 8, 3, 120, 24  # at 203 dpi: modules of 1 and 0.38 mm
@@ -37,6 +41,7 @@ QR_DOTS, BAR_DOTS, BAR_HEIGHT, MARGIN = 8, 3, 120, 24  # at 203 dpi: modules of 
 
 def run(args: argparse.Namespace) -> int:
     """0 when the table is in the settings, 1 when it was not wanted. Raises EdgeError."""
+    sheet_arguments.check(args)
     drivers = Registry.installed()
     device = free_id(args.config, drivers, "scanner")
     port = args.port or _plugged_in(args.wait)
@@ -48,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             "devices.port", f"no scanner is read on {scheme}: ports", hint="edge-agent devices list"
         )
-    believed = asyncio.run(_hear(url, tried, args.png, args.wait))
+    believed = asyncio.run(_hear(url, tried, args))
     if believed is None:
         raise DeviceError(
             "devices.not_proved",
@@ -65,15 +70,26 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _hear(url: str, tried: Sequence[Trial], picture: Path | None, wait_s: int) -> Believed | None:
+async def _hear(url: str, tried: Sequence[Trial], args: argparse.Namespace) -> Believed | None:
     """Show the code once the port is open: what is scanned before that is not read."""
     link = await open_link(url, SerialSettings(dtr=True), device=url)
     try:
         code = new_code(secrets.choice)
-        show(code, picture)
-        return await hear(link, tried, code, SystemClock(), wait_s=wait_s, say=note)
+        show(code, args.png)
+        if args.print:
+            await asyncio.to_thread(_print, code, url, args)
+        return await hear(link, tried, code, SystemClock(), wait_s=args.wait, say=note)
     finally:
         await link.close()
+
+
+def _print(code: str, url: str, args: argparse.Namespace) -> None:
+    """The code on paper; where none comes out the one on the screen counts all the same."""
+    job = code_sheets.print_challenge(args, load(args.config, Registry.installed()), code, url)
+    if job["state"] in CAME_OUT:
+        note(f"\nIt is printed: {one_line(job_line(job))}")
+    else:
+        note(f"\nIt was not printed: {one_line(job_line(job))}. Scan it from the screen, or see --png.")
 
 
 def every_port() -> list[FoundPort]:

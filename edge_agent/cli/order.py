@@ -7,24 +7,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from edge_agent.cli import preview, print_label
+from edge_agent.cli.printed import CAME_OUT, WAITING, end_of, job_line
 from edge_agent.cli.status import DEFAULT_SOCKET
 from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.logs import one_line
 
 FAULT = 1
-LOOK_S = 0.3  # how often a waiting test is looked at
-WAIT_S = 90  # a test page waits a minute for its printer, and then takes its time to print
-WAITING = frozenset({"received", "rendered", "queued", "sending"})
 AWAITED = frozenset({"test", "slip", "label"})  # somebody stands before the printer
-CAME_OUT = frozenset({"sent", "confirmed"})
 SHOWN = 20  # jobs on one screen; --json gives all
 
 # Order: operation, whether it names a job ("job" must, "job?" may), a printer or nothing, what it is for.
@@ -62,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """0 when done, 1 when it cannot be or a label needs a person, 3 when the agent cannot be reached."""
     answer = print_label.order(args) if args.order == "label" else _order(args)
     if args.order in AWAITED and not args.no_wait:
-        answer = _end_of(args.socket, answer)
+        answer = end_of(args.socket, answer)
     if args.json:
         tell(json.dumps(answer))
     else:
@@ -75,16 +70,6 @@ def _order(args: argparse.Namespace) -> Any:
     word = named.rstrip("?")
     given = getattr(args, word, None) if word else None
     return ask(args.socket, {"op": operation, **({word: given} if given else {})})
-
-
-def _end_of(socket: Path, job: dict[str, Any]) -> dict[str, Any]:
-    """The job once it has ended, or as it stands when it takes too long."""
-    ends = time.monotonic() + WAIT_S
-    pause = Event()
-    while job["state"] in WAITING and time.monotonic() < ends:
-        pause.wait(LOOK_S)
-        job = ask(socket, {"op": "print.job", "job": job["job"]})
-    return job
 
 
 def _code(order: str, answer: dict[str, Any]) -> int:
@@ -104,7 +89,7 @@ def _lines(order: str, answer: dict[str, Any]) -> Iterator[str]:
     elif "phase" in answer:
         yield f"{order}: the counter is now {answer['phase']}"
     else:
-        yield _job(answer)
+        yield job_line(answer)
 
 
 def _queue(answer: dict[str, Any]) -> Iterator[str]:
@@ -112,7 +97,7 @@ def _queue(answer: dict[str, Any]) -> Iterator[str]:
         yield _printer(printer)
     yield f"{answer['waiting']} waiting, {answer['unconfirmed']} in doubt"
     for job in answer["jobs"][:SHOWN]:
-        yield f"  {_job(job)}  {_age(job['age_ms'], known=job['age_known'])}"
+        yield f"  {job_line(job)}  {_age(job['age_ms'], known=job['age_known'])}"
     if len(answer["jobs"]) > SHOWN:
         yield f"  … {len(answer['jobs']) - SHOWN} more, see --json"
 
@@ -125,13 +110,6 @@ def _printer(printer: dict[str, Any]) -> str:
     end = ", paper near its end" if printer["paper_near_end"] else ""
     held = ", orders held: see to the printer, then print a test" if printer["suspended"] else ""
     return f"{printer['id']}: {hour}, {metres}{roll}{end}{held}"
-
-
-def _job(job: dict[str, Any]) -> str:
-    again = f" reprint {job['attempt'] - 1}" if job["attempt"] > 1 else ""
-    why = f" ({job['reason']})" if job["reason"] else ""
-    proof = f" by {job['proof']}" if job["proof"] and job["state"] == "confirmed" else ""
-    return f"{job['job']}  {job['kind']}{again}  {job['subject']}  {job['state']}{proof}{why}"
 
 
 def _age(milliseconds: int, *, known: bool) -> str:

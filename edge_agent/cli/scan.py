@@ -19,6 +19,7 @@ from edge_agent.barcodes.courier import SHIPPED, CourierPattern
 from edge_agent.barcodes.display import display
 from edge_agent.barcodes.meaning import Meaning, Shown
 from edge_agent.barcodes.parse import KINDS, parse
+from edge_agent.cli import sheet_arguments
 from edge_agent.cli.terminal import tell
 
 DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
@@ -72,6 +73,7 @@ def _codes(action: argparse.ArgumentParser) -> None:
     action.add_argument("--days", default="365", metavar="N", help="good for so many days (365)")
     action.add_argument("--once", action="store_true", help="each counts a single time")
     action.add_argument("--only", metavar="COMMAND", help="one of confirm, reprint, void, zero, tare")
+    sheet_arguments.register(action, "them as a sheet")
     action.set_defaults(run=_run_codes)
 
 

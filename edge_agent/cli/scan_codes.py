@@ -1,8 +1,9 @@
 """`edge-agent scan codes`: the booth's printed command codes, made with its key.
 
-Owns: which codes, and their lines. Must not know: how a code is signed, how it is printed.
+Owns: which codes, and their lines. Must not know: how a code is signed, how a sheet looks.
 
-A code is whatever its text says to a scanner: as QR code or Code 128, on paper beside the counter. Whoever
+A code is whatever its text says to a scanner: as QR code or Code 128, on paper beside the counter. `--print`
+makes that paper on the booth's own printer. Whoever
 has the sheet has its commands until its last day; a new key ends all sheets at once.
 """
 
@@ -13,19 +14,25 @@ import json
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from edge_agent.barcodes.booth_command import LETTERS, NAME_LENGTH, BoothCommand, CommandCode, make
+from edge_agent.cli import code_sheets, sheet_arguments
+from edge_agent.cli.printed import CAME_OUT, job_line
 from edge_agent.cli.terminal import tell
 from edge_agent.commands.barcode_key import command_key
+from edge_agent.logs import one_line
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import ConfigError
 from edge_agent.settings.load import load
 
 DAYS_MOST = 3650
+FAULT = 1
 
 
 def run(args: argparse.Namespace) -> int:
-    """0; each code on a line of its own. Raises ConfigError where the settings name no key."""
+    """0, 1 for a sheet that did not come out. Raises ConfigError where the settings name no key."""
+    sheet_arguments.check(args)
     days = _days(args.days)
     if args.only not in (None, *(command.value.lower() for command in BoothCommand)):
         raise ConfigError(
@@ -40,16 +47,27 @@ def run(args: argparse.Namespace) -> int:
             hint="make one with: openssl rand -hex 32",
         )
     until = f"{datetime.now(UTC) + timedelta(days=days):%Y%m%d}"
-    codes = [
-        {"command": code.command.value.lower(), "until": until, "once": code.once, "text": text}
-        for code in _codes(args, until)
-        for text in [make(code, booth=settings.booth.id, key=key)]
-    ]
+    booth = settings.booth.id
+    codes = [(code, make(code, booth=booth, key=key)) for code in _codes(args, until)]
+    job = code_sheets.print_commands(args, settings, codes, until) if args.print else None
+    _tell(args, booth, codes, job)
+    return 0 if job is None or job["state"] in CAME_OUT else FAULT
+
+
+def _tell(
+    args: argparse.Namespace, booth: str, codes: list[tuple[CommandCode, str]], job: dict[str, Any] | None
+) -> None:
+    """The codes; of a printed sheet how it ended, and not what anybody could copy from the screen."""
     if args.json:
-        tell(json.dumps({"booth": settings.booth.id, "codes": codes}, indent=2))
+        shown = [
+            {"command": code.command.value.lower(), "until": code.until, "once": code.once, "text": text}
+            for code, text in codes
+        ]
+        tell(json.dumps({"booth": booth, "codes": shown} | ({"print": job} if job else {}), indent=2))
+    elif job:
+        tell(one_line(job_line(job)))
     else:
-        tell("\n".join(f"{code['command']:<8} {code['text']}" for code in codes))
-    return 0
+        tell("\n".join(f"{code.command.value.lower():<8} {text}" for code, text in codes))
 
 
 def _codes(args: argparse.Namespace, until: str) -> Iterator[CommandCode]:

@@ -19,11 +19,16 @@ LOOK_S = 2.0  # without a new prompt; then the clerk does the same once more
 
 
 def codes_on(page: Page) -> dict[str, str]:
-    """Every code on a printed label, by its symbology, as zxing-cpp reads it."""
+    """The codes on a printed label, one of each symbology."""
+    return dict(every_code_on(page))
+
+
+def every_code_on(page: Page) -> list[tuple[str, str]]:
+    """Every code on a printed page, with its symbology, as zxing-cpp reads it."""
     bits = np.unpackbits(np.frombuffer(page.data, np.uint8).reshape(page.height, page.stride), axis=1)
     picture = np.where(bits[:, : page.width] == 1, 0, 255).astype(np.uint8)
     picture = np.pad(picture, 40, constant_values=255)
-    return {str(code.format): code.text for code in zxingcpp.read_barcodes(picture)}
+    return [(str(code.format), code.text) for code in zxingcpp.read_barcodes(picture)]
 
 
 def mark_on(page: Page) -> str:
