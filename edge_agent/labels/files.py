@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
+from edge_agent.regular import read_regular
 from edge_agent.sdk.errors import ConfigError
 
 MAX_FILE_BYTES = 65_536  # four times the longest shipped template with every line commented
@@ -50,11 +51,13 @@ def template_text(name: str, folder: Path | None = None) -> TemplateText:
 def read_template(path: Path) -> TemplateText:
     """A template's text from a file, named after it. Raises ConfigError("template.unreadable")."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        content = read_regular(path, MAX_FILE_BYTES)
+        if len(content) > MAX_FILE_BYTES:
             raise _unreadable(path, f"expected at most {MAX_FILE_BYTES} bytes")
-        return TemplateText(path.stem, path.read_text(encoding="utf-8"), path.parent)
-    except (OSError, UnicodeDecodeError) as cause:
+        text = content.decode().replace("\r\n", "\n")
+    except (OSError, ValueError) as cause:
         raise _unreadable(path, f"the file cannot be read: {cause}") from cause
+    return TemplateText(path.stem, text, path.parent)
 
 
 def _unreadable(path: Path, why: str) -> ConfigError:

@@ -153,7 +153,7 @@ def from_png(data: bytes) -> Page:
     Its claimed size is checked before anything is unpacked; transparent counts as white.
     """
     if len(data) > MAX_PNG_BYTES:
-        raise _bad_png(f"it has {len(data)} bytes, more than {MAX_PNG_BYTES}")
+        raise _bad_png(f"it is larger than {MAX_PNG_BYTES} bytes")
     if len(data) < 24 or not data.startswith(PNG_SIGNATURE):
         raise _bad_png("it is no PNG")
     width, height = struct.unpack(">II", data[16:24])

@@ -23,6 +23,7 @@ from edge_agent.labels.page import MAX_PNG_BYTES, from_png
 from edge_agent.labels.placing import Template, flattened
 from edge_agent.labels.refusals import refusal, refused
 from edge_agent.labels.repeating import WrittenOut, written_out
+from edge_agent.regular import read_regular
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
 
@@ -112,18 +113,13 @@ def _picture(template: str, element: str, folder: Path | None, file: str) -> Pag
         raise refusal(
             template, "this template has no folder to take pictures from", element=element, key="file"
         )
-    root = folder.resolve()
-    path = (root / file).resolve()
     try:
-        if not path.is_relative_to(root) or not path.is_file() or path.stat().st_size > MAX_PNG_BYTES:
-            raise refusal(
-                template,
-                f"expected a PNG of at most {MAX_PNG_BYTES} bytes in {root}",
-                element=element,
-                key="file",
-            )
-        return from_png(path.read_bytes())
-    except (OSError, CommandError) as cause:
+        root = folder.resolve()
+        path = (root / file).resolve()
+        if not path.is_relative_to(root):
+            raise refusal(template, f"expected a PNG in {root}", element=element, key="file")
+        return from_png(read_regular(path, MAX_PNG_BYTES))
+    except (OSError, RuntimeError, CommandError) as cause:  # RuntimeError: links that lead in a circle
         raise refusal(
             template, f"the picture cannot be used: {cause}", element=element, key="file"
         ) from cause

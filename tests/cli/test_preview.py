@@ -57,7 +57,7 @@ def test_data_comes_from_a_file(tmp_path: Path, kind: str) -> None:
         (json.dumps({"name": "x" * 2000}), 1, ["'who'", "2000 characters"]),
         ('{"name": 1.5}', 1, ["name is a number with decimals", "text in quotes"]),
         ('{"part": [{"weight": 1.50}]}', 1, ["part.1.weight is a number with decimals"]),
-        ('{"name": "\\ud83d"}', 1, ["half a character"]),
+        ('{"name": "\\ud83d"}', 1, ["name holds half a character"]),
         ("[1]", 2, ["no table of fields"]),
         ("{", 2, ["neither JSON nor TOML"]),
         ("[" * 100_000, 2, ["neither JSON nor TOML"]),

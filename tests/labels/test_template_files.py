@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from edge_agent.labels.files import MAX_FILE_BYTES
-from edge_agent.labels.page import to_png
+from edge_agent.labels.page import MAX_PNG_BYTES, to_png
 from edge_agent.labels.template import (
     MAX_PICTURES,
     find_template,
@@ -38,6 +39,26 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | 
     with pytest.raises(ConfigError) as refusal:
         load_template(path)
     assert refusal.value.code == "template.unreadable"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["pipe", "zeros", "loop", "folder"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """Neither waits for a writer nor reads without end."""
+    _no_file(tmp_path / "own.toml", kind)
+    for load in (lambda: load_template(tmp_path / "own.toml"), lambda: find_template("own", tmp_path)):
+        with pytest.raises(ConfigError) as refusal:
+            load()
+        assert refusal.value.code == "template.unreadable"
+
+
+def _no_file(path: Path, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "zeros" else path)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +112,18 @@ def test_a_picture_from_elsewhere_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     assert "'logo'" in image_template(tmp_path, "logo.png")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["pipe", "loop", "folder"])
+def test_a_picture_that_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    _no_file(tmp_path / "logo.png", kind)
+    assert "'logo', key 'file'" in image_template(tmp_path, "logo.png")
+
+
+def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "logo.png").write_bytes(to_png(page_of(["#."])) + bytes(MAX_PNG_BYTES))
+    assert f"larger than {MAX_PNG_BYTES} bytes" in image_template(tmp_path, "logo.png")
 
 
 def test_a_template_without_folder_takes_no_picture() -> None:

@@ -12,7 +12,7 @@ from edge_agent.commands.print_ops import Prints, central_operations, local_oper
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.inputs import Order
 from edge_agent.counter.parcel import Parcel, Phase, State
-from edge_agent.printing.fields import DATA_BYTES
+from edge_agent.printing.fields import DATA_BYTES, label_fields
 from edge_agent.sdk.errors import CommandError
 from tests.printing.queue_bench import QueueBench, opened
 
@@ -91,6 +91,7 @@ async def test_an_order_is_answered_with_the_job(tmp_path: Path) -> None:
         ({"data": {"name": "ক" * (DATA_BYTES // 3)}}, "print.data"),
         ({"data": {"name": "\ud83d"}}, "print.data"),
         ({"data": {"\ud83d": "name"}}, "print.data"),
+        ({"data": {"count": 10**5000}}, "print.data"),
         ({"item": "Rahim\n"}, "command.arguments"),
         ({"item": "মোঃ আব্দুর রহিম"}, "command.arguments"),
         ({"printer": 7}, "command.arguments"),
@@ -126,11 +127,25 @@ async def test_the_booth_fills_in_what_it_knows_best_and_the_same_order_stays_th
         assert await bench.refused(centre(bench, "print.label", **other)) == "print.conflict"
 
 
-async def test_what_is_wrong_with_the_data_is_told_with_its_key(tmp_path: Path) -> None:
-    async with opened(tmp_path) as bench:
-        data = {"charge": [{"name": "a"}, {"poisha": 1.5}]}
-        with pytest.raises(CommandError, match=r"charge\.2\.poisha is a number with decimals"):
-            await centre(bench, "print.label", **{**GOOD, "data": data})
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"charge": [{"name": "a"}, {"poisha": 1.5}]}, "charge.2.poisha is a number with decimals"),
+        ({"sender": {"name": "\ud83d"}}, "sender.name holds half a character"),
+        ({"sender": {"\ud83d": "name"}}, "sender.\\ud83d holds half a character"),
+        ({"cod": {"poisha": 16**5000}}, "cod.poisha is a number with more than 18 digits"),
+        ({"a": "b", "sender": {"name": "x" * 20_000}}, "sender.name has 20002 bytes"),
+    ],
+    ids=["decimals", "half a character", "half a key", "digits", "bytes"],
+)
+def test_what_is_wrong_with_the_data_is_told_with_its_key_and_what_to_do(
+    data: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(CommandError) as refusal:
+        label_fields(data)
+    assert refusal.value.code == "print.data"
+    assert told in refusal.value.message
+    assert refusal.value.hint
 
 
 async def test_a_slip_of_one_name_is_one_slip_though_the_state_changes(tmp_path: Path) -> None:
