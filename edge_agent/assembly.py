@@ -81,7 +81,7 @@ class Parts:
         self._pages = pages = Pages(printery, settings, clock, boot=ledger.boot, printer=first)
         self.prints = self._make_prints()
         self.booth.on_printer = self.prints.printer_says
-        self.strangers = Strangers([d.url for d in devices], clock, plugged, self._stranger)
+        self.strangers = Strangers([d.url for d in devices], clock, plugged, self._stranger, self._inventory)
         self.counter = self._make_counter()
         self.booth.connect(self.counter)
         self.snapshot = Snapshot(
@@ -186,13 +186,16 @@ class Parts:
         await self.prints.summary()  # counts what is in doubt
         return self.snapshot.whole()
 
-    async def _stranger(self, stranger: Stranger) -> None:
-        data: dict[str, JsonValue] = {"usb_id": stranger.usb_id, "port": stranger.port, "name": stranger.name}
+    async def _stranger(self, stranger: Stranger, untold: int) -> None:
+        data = {**stranger.facts(), "untold": untold}
         await self._record(EventDraft("device.unknown", "keyboard", self._clock.stamp(), data))
 
     async def _device_changed(self, view: DeviceView) -> None:
         data: dict[str, JsonValue] = {"kind": view.kind, "status": view.status.value, "reason": view.reason}
         await self._record(EventDraft("device.changed", view.id, self._clock.stamp(), data))
+        self._inventory()
+
+    def _inventory(self) -> None:
         if self.uplink is not None:
             self.uplink.devices_changed()
 

@@ -79,7 +79,7 @@ class Centre:
             self._broker(topics),
             topics,
             self._clock,
-            Presence(self._snapshot.presence, self._snapshot.devices, self._alarms),
+            Presence(self._snapshot.presence, self._snapshot.devices, self._alarms, self._snapshot.unknown),
             window=settings.window,
             central=settings.ack == "central",
             budget=Budget(settings.daily_mib, self._clock, self._ledger.boot),

@@ -5,7 +5,7 @@ Owns: the shape of that object. Must not know: how it is shown or sent.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from edge_agent import __version__
 from edge_agent.booth import Booth
@@ -15,7 +15,7 @@ from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.driver import show
 from edge_agent.sdk.values import Cover, Paper, PrinterState, Ready, Stamp
-from edge_agent.strangers import Strangers
+from edge_agent.strangers import Stranger, Strangers
 from edge_agent.supervisor import DeviceStatus, DeviceView
 from edge_agent.uplink.messages import utc_text
 from edge_agent.uplink.uplink import Uplink
@@ -94,6 +94,10 @@ class Snapshot:
         """The inventory, as `up/devices` and the socket carry it."""
         return [self._device(view) for view in self._booth.views()]
 
+    def unknown(self) -> list[JsonValue]:
+        """What could type and is not read, for `up/devices`: nothing that a device says of itself."""
+        return [one.facts() for one in self._here()]
+
     def checks(self) -> dict[str, Callable[[], Awaitable[JsonValue]]]:
         """What `diagnostics.run` asks of us."""
         return {"clock": self.clock_health, "uplink": self.uplink_health, "devices": self.device_health}
@@ -168,9 +172,11 @@ class Snapshot:
         }
 
     def _strangers(self) -> list[JsonValue]:
-        """What could type and is not read: text that a device gives of itself, cleaned."""
-        here = self.strangers.here if self.strangers else ()
-        return [{"usb_id": one.usb_id, "port": one.port, "name": one.name} for one in here]
+        """The same for a person on the box, who sees the device: with its own name, cleaned."""
+        return [{**one.facts(), "name": one.name} for one in self._here()]
+
+    def _here(self) -> Sequence[Stranger]:
+        return self.strangers.here if self.strangers else ()
 
     def _acked(self) -> int:
         return self.uplink.acked if self.uplink else self._ledger.acked

@@ -63,7 +63,7 @@ class DeviceUnknown(Part):
 
     usb_id: Word
     port: str
-    name: str
+    untold: Count = 0
 
 
 class ScanFlooded(Part):

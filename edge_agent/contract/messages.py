@@ -49,10 +49,18 @@ class Device(Part):
     capabilities: list[Word] = []
 
 
+class UnknownDevice(Part):
+    """A device that could type and is not configured, by its USB id and where it is plugged in."""
+
+    usb_id: Word
+    port: Annotated[str, Field(max_length=160)]
+
+
 class Devices(Part):
-    """All configured devices."""
+    """All configured devices, and what else could type: it is never opened."""
 
     devices: list[Device]
+    unknown: Annotated[list[UnknownDevice], Field(max_length=32)] = []
 
 
 class Metrics(Part):

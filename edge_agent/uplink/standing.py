@@ -30,6 +30,7 @@ class Presence:
     snapshot: Callable[[], Mapping[str, JsonValue]]
     devices: Callable[[], list[JsonValue]]
     alarms: Callable[[], list[str]] = list
+    unknown: Callable[[], list[JsonValue]] = list  # devices that could type and are not configured
 
 
 class Tell(Protocol):

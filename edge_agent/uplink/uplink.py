@@ -118,7 +118,8 @@ class Uplink:
 
     def devices_changed(self) -> None:
         """Publish the inventory anew."""
-        self._newest(self._topics.devices, {"devices": self._presence.devices()})
+        content = {"devices": self._presence.devices(), "unknown": self._presence.unknown()}
+        self._newest(self._topics.devices, content)
 
     def config_changed(self) -> None:
         """Publish what is in force anew."""

@@ -77,6 +77,9 @@ async def centre_on(port: int) -> AsyncIterator[Centre]:
             yield centre
 
 
+UNKNOWN: dict[str, JsonValue] = {"usb_id": "046d:c31c", "port": "hc-usb-0:1.4"}
+
+
 class Bench:
     """An uplink over a real ledger."""
 
@@ -89,7 +92,7 @@ class Bench:
             address(port, keepalive_s=keepalive_s, **more),
             Topics("booth/v1", "B1"),
             SystemClock(),
-            Presence(self._snapshot, lambda: [{"id": "scale-1"}]),
+            Presence(self._snapshot, lambda: [{"id": "scale-1"}], unknown=lambda: [UNKNOWN]),
             window=32,
             central=central,
         )
@@ -235,7 +238,7 @@ async def test_the_state_is_retained_with_what_the_snapshot_tells(port: int, tmp
         async with centre_on(port) as centre:
             await until(lambda: centre.on("state") and centre.on("devices"))
             assert centre.on("state")[0]["agent"] == "1"
-            assert centre.on("devices")[0] == {"devices": [{"id": "scale-1"}]}
+            assert centre.on("devices")[0] == {"devices": [{"id": "scale-1"}], "unknown": [UNKNOWN]}
             assert centre.heard[0].retain
 
 
