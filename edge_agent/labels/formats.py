@@ -17,6 +17,7 @@ Fact = str | int | Decimal | date
 
 TAKA_SIGN = "৳"
 
+_BANGLA_UNITS = {"kg": "কেজি", "g": "গ্রাম", "lb": "পাউন্ড", "oz": "আউন্স"}
 _BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 _S10 = re.compile(r"([A-Z]{2})([0-9]{3})([0-9]{3})([0-9]{3})([A-Z]{2})")
 
@@ -24,6 +25,11 @@ _S10 = re.compile(r"([A-Z]{2})([0-9]{3})([0-9]{3})([0-9]{3})([A-Z]{2})")
 def bn_digits(text: str) -> str:
     """ASCII digits as Bangla digits; all else unchanged."""
     return text.translate(_BANGLA_DIGITS)
+
+
+def bn_unit(text: str) -> str:
+    """A unit of weight in Bangla: kg is কেজি; one that scales do not send is unchanged."""
+    return _BANGLA_UNITS.get(text, text)
 
 
 def taka(poisha: int) -> str:
@@ -67,6 +73,7 @@ def plain(fact: Fact) -> str:
 
 TEXT_FORMATS: dict[str, Callable[[str], str]] = {
     "bn-digits": bn_digits,
+    "bn-unit": bn_unit,
     "s10-spaced": s10_spaced,
     "upper": str.upper,
 }

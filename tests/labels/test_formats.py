@@ -57,6 +57,14 @@ def test_bangla_digits_leave_all_else_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("unit", "bangla"),
+    [("kg", "কেজি"), ("g", "গ্রাম"), ("lb", "পাউন্ড"), ("oz", "আউন্স"), ("KG", "KG"), ("tical", "tical")],
+)
+def test_a_unit_of_weight_has_its_bangla_word(unit: str, bangla: str) -> None:
+    assert filled("{name:bn-unit}", {"name": unit}) == bangla
+
+
+@pytest.mark.parametrize(
     ("text", "spaced"),
     [
         ("RR123456785BD", "RR 123 456 785 BD"),
