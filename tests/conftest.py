@@ -10,6 +10,7 @@ import contextlib
 import gc
 import inspect
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -142,11 +143,18 @@ class Mosquitto:
         with self._conf.open("a") as conf:
             conf.write(settings)
 
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [self._binary, "-c", str(self._conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+    def start(self, *, full_disk: bool = False) -> None:
+        """With `full_disk` no file of its may grow, as where nothing is free."""
+        command = [self._binary, "-c", str(self._conf)]
+        if full_disk:
+            command = ["sh", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$0" "$@"', *command]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until_listening(self.port, self._process)
+
+    def reload(self) -> None:
+        """SIGHUP: the access list is read again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -16,7 +16,7 @@ NOBODY_FIRST_S = 5.0  # a consumer may be starting just now
 NOBODY_CAP_S = 60.0
 WINDOWS_AHEAD = 4  # one on the wire, three while a loaded centre commits: so much may come twice after a cut
 BATCH_EVENTS = 32  # contract: a message holds 1 to 32 events
-CAREFUL = 2  # silent for so many rounds, it is tried with one event
+CAREFUL = 2  # silent for so many rounds, it is tried with one event, and people are told
 
 
 class Doubt:
@@ -25,6 +25,7 @@ class Doubt:
     def __init__(self) -> None:
         self._ahead = BATCH_EVENTS
         self._silent = 0
+        self._vain = 0
         self._nobody = 0
         self._since_s: float | None = None
         self._batch = BATCH_EVENTS
@@ -42,6 +43,11 @@ class Doubt:
     def batch(self) -> int:
         return 1 if self._nobody or self._silent >= CAREFUL else self._batch
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether round after round nothing is stored, be it that the centre answers to other things."""
+        return self._vain >= CAREFUL
+
     def delivered(self, now_s: float) -> None:
         """The broker has it; the oldest that waits for the centre counts, not the newest."""
         self._nobody = 0
@@ -54,7 +60,7 @@ class Doubt:
 
     def progress(self, now_s: float, *, waits: bool) -> None:
         """The centre has stored more; `waits` if still not everything that was delivered."""
-        self._silent = 0
+        self._silent = self._vain = 0
         self._batch = min(BATCH_EVENTS, self._batch * 2)
         self._since_s = now_s if waits else None
 
@@ -68,6 +74,7 @@ class Doubt:
     def again(self, now_s: float) -> None:
         """It is sent again now."""
         self._silent = min(self._silent + 1, 16)
+        self._vain = min(self._vain + 1, CAREFUL)
         self._since_s = now_s
         if self._silent >= CAREFUL:
             self._batch = 1

@@ -16,6 +16,7 @@ class Health:
     reason: str = "not connected yet"
     proven: bool = False
     no_consumer: bool = False
+    silent: bool = False
     forbidden: bool = False
     forbidden_notices: bool = False
     duplicate: bool = False
@@ -31,6 +32,7 @@ class Health:
         """What a person should look at, by its stable name."""
         now = {
             "no_consumer": self.no_consumer,
+            "centre_silent": self.silent,
             "forbidden": self.forbidden or self.forbidden_notices,
             "duplicate_client_id": self.duplicate,
             "budget_spent": self.budget_spent,

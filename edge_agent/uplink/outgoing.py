@@ -68,6 +68,10 @@ class Outgoing:
             self._taken_bytes = max(LEAST_PACKET_BYTES, min(self._taken_bytes, message.size // 2))
         self._standins.refused(message.seqs)
 
+    def carried(self, message: Message) -> None:
+        """The broker took this message."""
+        self._standins.carried(message.seqs)
+
     @property
     def may(self) -> bool:
         """Whether a message may leave now."""

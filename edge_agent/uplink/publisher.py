@@ -27,8 +27,9 @@ from edge_agent.uplink.flow import PACKET_TOO_LARGE, Flow
 from edge_agent.uplink.health import Health
 from edge_agent.uplink.marks import Marks
 from edge_agent.uplink.outgoing import Message, Outgoing
+from edge_agent.uplink.passed_over import PassedOver
 from edge_agent.uplink.refusals import Deed, Refusal, refusal
-from edge_agent.uplink.replay import REPLAY_PAUSE_S, Replay
+from edge_agent.uplink.replay import Replay
 from edge_agent.uplink.spans import Spans
 from edge_agent.uplink.standins import StandIns
 
@@ -53,22 +54,27 @@ class Publisher:
         window: int = 32,
         central: bool = True,
         on_acknowledged: Callable[[int], None] = lambda _: None,
+        on_silence: Callable[[], None] = lambda: None,
     ) -> None:
-        """`central` False counts the broker's PUBACK as stored (no central store yet)."""
+        """`central` False counts the broker's PUBACK as stored (no central store yet).
+
+        `on_silence` asks the centre what it has.
+        """
         self._ledger = ledger
         self._flow = flow
         self._clock = clock
         self._configured = self._window = window
         self._central = central
-        self._on_acknowledged = on_acknowledged
+        self._on_acknowledged, self._on_silence = on_acknowledged, on_silence
         self._acked = self._delivered = self._cursor = ledger.acked
         self._also = Spans()
         self._sent: dict[Message, bool] = {}  # whether it belongs to the stream
         self._wake = asyncio.Event()
-        self._doubt = Doubt()
+        self.doubt = Doubt()
         self._told_refusal = 0
         self._marks = Marks(ledger, health)
         self._express = Express(ledger)
+        self._passed = PassedOver()
         self._standins = StandIns(self._marks, health, booth, ledger.epoch)
         self._out = Outgoing(flow, clock, self._standins, health, topic=topic, booth=booth)
         self.replayed = Replay(ledger)
@@ -128,7 +134,8 @@ class Publisher:
         if epoch != self._ledger.epoch:
             return
         last = self._ledger.last
-        self._doubt.heard()
+        self.doubt.heard()
+        self._passed.heard(self._clock.monotonic_s())
         if upto > last:
             self.health.trouble.add("ack_beyond_end")
             log.error("the centre acknowledges %d, but only %d events exist", upto, last)
@@ -145,16 +152,19 @@ class Publisher:
             return
         if self.health.no_consumer:
             self._out.pause(0.0)  # this is what the pause was waiting for
-        self._doubt.heard()
+        self.doubt.heard()
         self._send_again()
 
     def check(self) -> None:
         """Look at the timers; called every few seconds while something is under way."""
         now_s = self._clock.monotonic_s()
         if self._central and self.health.connected:
-            if self._doubt.overdue(now_s):
-                self._doubt.again(now_s)
+            if self.doubt.overdue(now_s):
+                self.doubt.again(now_s)
+                if (lost := self._passed.verdict(self._acked + 1)) is not None:
+                    self._out.refused(lost, PACKET_TOO_LARGE)
                 self._send_again()
+                self._on_silence()
             self._express.check(now_s)
         if self.health.connected and not self._out.paused:
             self._wake.set()
@@ -165,18 +175,18 @@ class Publisher:
 
     def _stream_may(self) -> bool:
         in_doubt = self._cursor - self._acked
-        return self._out.may and in_doubt < self._doubt.ahead and self._flow.budget.records
+        return self._out.may and in_doubt < self.doubt.ahead and self._flow.budget.records
 
     async def _send_some(self) -> bool:
         """The lane that has the right of way; False when none has anything to send now."""
         records = self._flow.budget.records
-        if self._doubt.ahead > 1:
+        if self.doubt.ahead > 1:
             urgent = await self._express.waiting(self._cursor, self._also, held_back=not records)
             if urgent is not None:
                 return self._send_express(urgent)
         if self._cursor < self._ledger.last and self._stream_may():
             return await self._read_stream()
-        return records and self._doubt.ahead > 1 and await self._send_replay()
+        return records and self.doubt.ahead > 1 and await self.replayed.send(self._out, self._wake.set)
 
     def _send_express(self, events: Sequence[StoredEvent]) -> bool:
         left = self._out.send(events, self._answered, batch=self._express.batch)
@@ -186,7 +196,7 @@ class Publisher:
 
     async def _read_stream(self) -> bool:
         before = self._cursor
-        events = await self._ledger.after(before, min(READ_EVENTS, self._doubt.ahead))
+        events = await self._ledger.after(before, min(READ_EVENTS, self.doubt.ahead))
         if self._cursor != before:
             return True  # an offer or a new connection moved it while we read
         if not events:
@@ -195,21 +205,15 @@ class Publisher:
 
     def _send_stream(self, events: Sequence[StoredEvent]) -> bool:
         """Put events onto the wire in order, as far as window and doubt allow; skip those that are stored."""
-        allowed = events[: max(0, self._doubt.ahead - (self._cursor - self._acked))]
+        allowed = events[: max(0, self.doubt.ahead - (self._cursor - self._acked))]
         fresh = [event for event in allowed if event.seq not in self._also]
-        left = self._out.send(fresh, self._answered, batch=self._doubt.batch)
+        left = self._out.send(fresh, self._answered, batch=self.doubt.batch)
         self._sent.update((message, True) for message in left)
         reached = left[-1].seqs[-1] if left else self._cursor
         if allowed and (not fresh or reached == fresh[-1].seq):
             self._cursor = allowed[-1].seq
             return True
         self._cursor = reached
-        return bool(left)
-
-    async def _send_replay(self) -> bool:
-        events, mark = await self.replayed.load()
-        left = self._out.send(events, self._replay_answered, batch=BATCH_EVENTS, replay=mark)
-        self.replayed.took([seq for message in left for seq in message.seqs])
         return bool(left)
 
     def _answered(self, message: Message, reason: int) -> None:
@@ -226,9 +230,11 @@ class Publisher:
             return
         self.health.forbidden = False
         self._told_refusal = 0
-        self._standins.carried(message.seqs)
+        self._out.carried(message)
         if stream:
-            self._doubt.delivered(self._clock.monotonic_s())
+            self.doubt.delivered(self._clock.monotonic_s())
+            if message.seqs[0] == self._acked + 1:
+                self._passed.delivered(message, self._clock.monotonic_s())
             self._delivered = max(self._delivered, self._all_delivered(message.seqs[-1]))
         else:
             self._express.delivered(self._clock.monotonic_s())
@@ -236,18 +242,6 @@ class Publisher:
             if not stream:
                 self._also.add_all(message.seqs)
             self._stored_upto(self._delivered)
-        self._wake.set()
-
-    def _replay_answered(self, message: Message, reason: int) -> None:
-        refused = refusal(reason)
-        if refused is None:
-            self._standins.carried(message.seqs)
-            self.replayed.confirmed(message.seqs)
-        else:
-            self.replayed.rewind()
-            self._out.pause(REPLAY_PAUSE_S)
-            if refused.deed is Deed.SPLIT:
-                self._out.refused(message, reason)
         self._wake.set()
 
     def _refused(self, message: Message, reason: int, refused: Refusal) -> None:
@@ -259,7 +253,7 @@ class Publisher:
         pause_s = refused.pause_s
         self._rewind()
         if refused.deed is Deed.NOBODY:
-            pause_s = self._doubt.nobody()
+            pause_s = self.doubt.nobody()
         elif refused.deed is Deed.SPLIT:
             self._out.refused(message, reason)
         elif refused.deed is Deed.RECONNECT:
@@ -282,7 +276,7 @@ class Publisher:
     def _rewind(self) -> None:
         self._sent.clear()
         self._cursor = self._delivered = self._acked
-        self._doubt.opened(self._window)
+        self.doubt.opened(self._window)
         self._express.begin(self._window)
 
     def _stored_upto(self, upto: int) -> None:
@@ -292,7 +286,7 @@ class Publisher:
             self._acked = upto
             self._cursor = max(self._cursor, upto)
             self._delivered = max(self._delivered, upto)
-            self._doubt.progress(now_s, waits=upto < self._delivered)
+            self.doubt.progress(now_s, waits=upto < self._delivered)
             self._on_acknowledged(upto)
             self._marks.reach(upto)
         self._express.stored(self._acked, self._also, now_s)

@@ -1,16 +1,20 @@
 """A range of events sent again because the centre asked: bounded, marked, behind everything else.
 
-Owns: the range and how far it came. Must not know: the wire, what the centre does with it.
+Owns: the range, how far it came, what is refused of it. Must not know: the wire, what the centre does with
+it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edge_agent.events.model import StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.errors import CommandError
+from edge_agent.uplink.doubt import BATCH_EVENTS
+from edge_agent.uplink.outgoing import Message, Outgoing
+from edge_agent.uplink.refusals import Deed, refusal
 
 REPLAY_EVENTS = 20_000  # what is kept after it was acknowledged; also what one order may ask for
 REPLAY_PAUSE_S = 30.0  # a broker that refused a repetition
@@ -63,6 +67,29 @@ class Replay:
         if self._open:
             self._next = min(self._open)
             self._open.clear()
+
+    async def send(self, out: Outgoing, woken: Callable[[], None]) -> bool:
+        """Put some of it on the wire; `woken` when an answer has made room. False when nothing left."""
+
+        def answered(message: Message, reason: int) -> None:
+            self._answered(out, message, reason)
+            woken()
+
+        events, mark = await self.load()
+        left = out.send(events, answered, batch=BATCH_EVENTS, replay=mark)
+        self.took([seq for message in left for seq in message.seqs])
+        return bool(left)
+
+    def _answered(self, out: Outgoing, message: Message, reason: int) -> None:
+        refused = refusal(reason)
+        if refused is None:
+            out.carried(message)
+            self.confirmed(message.seqs)
+            return
+        self.rewind()
+        out.pause(REPLAY_PAUSE_S)
+        if refused.deed is Deed.SPLIT:
+            out.refused(message, reason)
 
     async def load(self) -> tuple[list[StoredEvent], str]:
         """The next events of the range; none when it is through."""

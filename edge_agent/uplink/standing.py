@@ -86,6 +86,8 @@ class Standing:
             return Stand("degraded", "no_consumer", alarms)
         if health.budget_spent:
             return Stand("degraded", "budget", alarms)
+        if health.silent:
+            return Stand("degraded", "silent", alarms)
         if "disk_full" in alarms:
             return Stand("degraded", "disk_full", alarms)
         return Stand("draining", "backlog", alarms) if self._draining else Stand("online", "", alarms)

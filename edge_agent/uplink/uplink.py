@@ -78,6 +78,7 @@ class Uplink:
             window=window,
             central=central,
             on_acknowledged=lambda _: reach("event.acknowledged"),
+            on_silence=self._ask,
         )
         self._standing = Standing(
             ledger, self.health, presence, self._tell_state, acked=lambda: self.acked, central=central
@@ -223,6 +224,10 @@ class Uplink:
         self._standing.anew()
         self.publisher.resend()
 
+    def _ask(self) -> None:
+        """The centre answers a state with what it has."""
+        self._standing.anew()
+
     def _ack(self, message: Inbound) -> None:
         try:
             ack = read_ack(message.payload)
@@ -270,6 +275,7 @@ class Uplink:
             self.health.trouble.add("notice_too_large")
         self.health.duplicate = self._session.duplicate
         self.health.budget_spent = not self.flow.budget.records
+        self.health.silent = self.publisher.doubt.in_vain
         self._standing.look()
 
     def _tell_state(self, state: Mapping[str, JsonValue], *, last: bool) -> None:

@@ -19,6 +19,7 @@ from edge_agent.printing.queue import PrintQueue
 from edge_agent.sdk.errors import ProtocolError
 from edge_agent.sdk.values import Reading, Status
 from edge_agent.settings.layers import CENTRE_MAY_SET, ONLY_SIGNED
+from edge_agent.uplink.health import Health
 from edge_agent.uplink.topics import Topics
 from tests.architecture.tree import ROOT, called, functions, sources, text_of, tree_of
 
@@ -40,6 +41,32 @@ def test_every_family_of_error_codes_is_in_the_guide() -> None:
 def test_every_event_type_is_in_the_contract() -> None:
     told = set(re.findall(r"`([a-z]+\.[a-z-]+)`", text_of(CONTRACT)))
     assert set(_event_types()) - told == set()
+
+
+def test_every_status_reason_and_alarm_is_in_the_contract() -> None:
+    told = set(re.findall(r"`([a-z_]+)`", text_of(CONTRACT).partition("## State")[2].partition("\n## ")[0]))
+    stands, trouble = set(_words_given_to("Stand")), set(_words_given_to("trouble.add"))
+    raised = {"event_too_large", "event_refused", "certificate_expiring", "disk_full"}
+    every = Health(
+        **{name: True for name, kind in Health.__annotations__.items() if kind == "bool"}, rejected=1
+    )
+    assert "silent" in stands
+    assert "ledger_unreadable" in trouble
+    needed = {*stands, *trouble, *raised, *every.alarms()} - {"link", "too"}
+    assert needed - told == set(), "`link` is for the box alone"
+
+
+def _words_given_to(name: str) -> Iterator[str]:
+    for path in sources("edge_agent"):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and called(node).endswith(name):
+                words = [
+                    one.value
+                    for given in node.args
+                    for one in ast.walk(given)
+                    if isinstance(one, ast.Constant)
+                ]
+                yield from (word for word in words if isinstance(word, str) and word)
 
 
 def test_every_topic_is_in_the_contract() -> None:

@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ import pytest
 
 from edge_agent.ledger.outbox import Rejection
 from edge_agent.sdk.errors import DeviceError
-from edge_agent.uplink import doubt, flow, uplink
+from edge_agent.uplink import doubt, flow, passed_over, uplink
 from edge_agent.uplink.backoff import STABLE_S
 from simulators.broker import Broker as BuiltIn
 from simulators.central.server import Central
@@ -40,6 +41,8 @@ BUILTIN, MOSQUITTO_5, MOSQUITTO_311 = "builtin", "mosquitto 5", "mosquitto 3.1.1
 BUILTIN_311 = "builtin 3.1.1"
 ALL = (BUILTIN, MOSQUITTO_5, MOSQUITTO_311)
 WINDOW = 8
+BUSY_S = 10.0  # of a machine with other work; far below the 20 s of the next timer
+ANSWERS = "max_queued_messages 1000\n"  # without a bound this mosquitto hangs up where it should refuse
 REFERENCE = "tests.system.test_mosquitto_config"
 
 
@@ -65,9 +68,11 @@ class Site:
         return "3.1.1" if self.kind in {MOSQUITTO_311, BUILTIN_311} else "auto"
 
     @asynccontextmanager
-    async def centre(self) -> AsyncIterator[Central]:
+    async def centre(self, group: str | None = None) -> AsyncIterator[Central]:
+        """One member of the centre; those of a group share the events, and one file."""
         version = Version.V311 if self.protocol == "3.1.1" else Version.V5
-        async with Central(self.folder / "central.db", "127.0.0.1", self.port, version=version) as made:
+        file = self.folder / "central.db"
+        async with Central(file, "127.0.0.1", self.port, version=version, group=group) as made:
             yield made
 
     @asynccontextmanager
@@ -81,15 +86,33 @@ class Site:
             self.builtin.faults.maximum_packet_size = packet_bytes
             return
         setting = "max_packet_size" if self.kind == MOSQUITTO_311 else "message_size_limit"
-        self.kill()
-        self.mosquitto.configure(f"{setting} {packet_bytes}\n")
-        await asyncio.to_thread(self.start)
+        await self.configured(f"{setting} {packet_bytes}\n")
 
-    def kill(self) -> None:
+    @property
+    def saving(self) -> str:
+        """Settings of a mosquitto that saves sessions and messages at each change."""
+        where = f"persistence true\npersistence_location {self.folder}/\n"
+        return where + "autosave_interval 1\nautosave_on_changes true\n"
+
+    async def configured(self, settings: str) -> None:
+        """A mosquitto started anew with these."""
         self.mosquitto.kill()
+        self.mosquitto.configure(settings)
+        await asyncio.to_thread(self.mosquitto.start)
 
-    def start(self) -> None:
-        self.mosquitto.start()
+    async def kill(self) -> None:
+        """Everything that it holds in memory is gone, and nobody is told."""
+        if self.is_builtin:
+            self.builtin.drop_connections()
+            await self.builtin.stop()
+        else:
+            self.mosquitto.kill()
+
+    async def start(self) -> None:
+        if self.is_builtin:
+            await self.builtin.start()
+        else:
+            await asyncio.to_thread(self.mosquitto.start)
 
 
 async def holds(centre: Central, one: Booth, events: int) -> None:
@@ -107,11 +130,17 @@ async def broker_killed(site: Site) -> None:
     async with site.centre() as centre, site.booth() as one:
         for _ in range(3):
             await one.commit(100)
-            site.kill()
+            await site.kill()
             await one.commit(20)
-            await asyncio.to_thread(site.start)
+            await site.start()
         await holds(centre, one, 360)
         assert (await centre.report("B1")).duplicates <= 3 * 4 * WINDOW * 32
+
+
+async def broker_killed_with_memory(site: Site) -> None:
+    """It keeps sessions and messages on its disk: what it brings back must not count twice either."""
+    await site.configured(site.saving)
+    await broker_killed(site)
 
 
 async def agent_killed(site: Site) -> None:
@@ -139,9 +168,11 @@ async def half_open(site: Site) -> None:
         await one.commit(5)
         await until(lambda: one.uplink.acked == 5)
         _stand_still(site, True)
+        began = time.monotonic()
         try:
             await one.commit(5)
             await until(lambda: not one.uplink.health.connected)
+            assert time.monotonic() - began < 2 * 1 + BUSY_S, "left after two keep-alives"
         finally:
             _stand_still(site, False)
         await holds(centre, one, 10)
@@ -189,6 +220,48 @@ async def ingest_dead(site: Site) -> None:
         await holds(centre, one, 40)
 
 
+async def ingest_dead_for_long(site: Site) -> None:
+    """It even answers our states, and stores nothing: a person is told, in words and by an alarm."""
+    async with site.centre() as centre, site.booth() as one:
+        await until(lambda: one.uplink.health.proven)
+        centre.moods.dead = True
+        await one.commit(3)
+        await until(lambda: one.uplink.reason == "silent", 60)
+        assert "centre_silent" in one.uplink.health.alarms()
+        one.uplink.publisher.central_ack(one.ledger.epoch, 0, ())  # an answer to a state
+        one.uplink._refresh()
+        assert one.uplink.reason == "silent"
+        centre.moods.dead = False
+        one.uplink.publisher.resend()
+        await holds(centre, one, 3)
+        await until(lambda: one.uplink.status == "online")
+        assert one.uplink.health.alarms() == []
+
+
+async def ingest_member_killed(site: Site) -> None:
+    """One of two that share the events dies with its part of them; no broker gives that to the other."""
+    async with site.centre("ingest") as centre, site.centre("ingest") as doomed, site.booth() as one:
+        await until(lambda: one.uplink.health.proven)
+        doomed.moods.dead = True
+        for _ in range(40):
+            await one.commit(1)
+        await until(lambda: one.uplink.acked > 0, 60)
+        await doomed.stop()
+        await holds(centre, one, 40)
+
+
+async def no_subscriber_311(site: Site) -> None:
+    """Here the broker cannot say so: it is not called online, and everything is kept."""
+    async with site.booth() as one:
+        await until(lambda: one.uplink.health.connected)
+        await one.commit(3)
+        await until(lambda: one.uplink.flow.idle)
+        assert (one.uplink.status, one.uplink.reason) == ("degraded", "unproven")
+        assert (one.uplink.acked, one.ledger.backlog) == (0, 3)
+        async with site.centre() as centre:
+            await holds(centre, one, 3)
+
+
 async def no_subscriber(site: Site) -> None:
     async with site.booth() as one:
         await one.commit(3)
@@ -229,6 +302,26 @@ async def broker_disk_full(site: Site) -> None:
         assert one.uplink.acked == 0
         site.builtin.faults.forget = False
         await holds(centre, one, 50)
+
+
+async def broker_disk_full_in_earnest(site: Site) -> None:
+    """No file may grow: what mosquitto has said Success to is gone with it, and the centre was away."""
+    site.mosquitto.kill()
+    site.mosquitto.configure(site.saving)
+    await asyncio.to_thread(site.mosquitto.start, full_disk=True)
+    async with site.booth() as one:
+        async with site.centre() as centre:
+            await one.commit(1)
+            await holds(centre, one, 1)
+        await one.commit(50)
+        await asyncio.sleep(0.3)
+        assert one.uplink.acked == 1
+        await site.kill()
+        for left in site.folder.glob("mosquitto.db*"):
+            left.unlink()  # a snapshot cut off by the full disk would keep it from starting
+        await site.start()
+        async with site.centre() as centre:
+            await holds(centre, one, 51)
 
 
 async def clock_jumps(site: Site) -> None:
@@ -278,6 +371,7 @@ async def slow_broker(site: Site) -> None:
         for _ in range(20):
             await one.commit(30)
             assert len(one.uplink.flow._under) <= WINDOW
+        assert one.ledger.backlog > WINDOW * 32, "what waits, waits on the disk"
         await holds(centre, one, 600)
         assert one.uplink.health.connections == 1, "no storm of reconnects"
 
@@ -297,22 +391,79 @@ async def oversized(site: Site) -> None:
         assert len(await one.ledger.letters.between(0, 1 << 40, 9999)) == 1
 
 
+async def _one_too_large(one: Booth, before: int, code: str) -> None:
+    """Among others that are not: it is laid aside alone, and everything else arrives."""
+    await one.commit(before)
+    await one.commit(1, "x" * 5000)
+    await one.commit(9)
+    await until(lambda: one.uplink.acked == before + 10, 90)
+    (letter,) = await one.ledger.letters.between(0, 1 << 40, 9999)
+    assert (letter.seq, letter.code) == (before + 1, code)
+
+
+async def _all_but_one(centre: Central, events: int) -> None:
+    assert (await centre.report("B1")).by_type == {"event.withheld": 1, "scan.read": events - 1}
+
+
 async def size_unnamed(site: Site) -> None:
     """It says neither at first nor in the end that there is a limit; it only hangs up."""
     await site.take_at_most(2500)
     async with site.centre() as centre, site.booth() as one:
-        await one.commit(40)
-        await one.commit(1, "x" * 5000)
-        await one.commit(9)
-        await until(lambda: one.uplink.acked == 50, 60)
-        assert (await centre.report("B1")).by_type == {"event.withheld": 1, "scan.read": 49}
-        (letter,) = await one.ledger.letters.between(0, 1 << 40, 9999)
-        assert (letter.seq, letter.code) == (41, "refused_by_broker")
+        await _one_too_large(one, 40, "refused_by_broker")
+        await _all_but_one(centre, 50)
         before = one.uplink.health.connections
         await one.commit(200)
         await until(lambda: one.uplink.acked == 250, 60)
         assert one.uplink.health.connections == before, "what it takes is known now"
         assert not one.uplink.health.duplicate, "no other box is suspected"
+
+
+async def size_named(site: Site) -> None:
+    """mosquitto names its limit in CONNACK."""
+    await site.configured("max_packet_size 2500\n")
+    async with site.centre() as centre, site.booth() as one:
+        await _one_too_large(one, 40, "too_large_for_broker")
+        await _all_but_one(centre, 50)
+        assert one.uplink.health.connections == 1, "refused at the door, not by the broker"
+
+
+async def size_in_silence(site: Site) -> None:
+    """mosquitto says Success over MQTT 3.1.1, and drops what is too large."""
+    await site.configured(f"{ANSWERS}message_size_limit 2500\n")
+    async with site.centre() as centre, site.booth() as one:
+        await _one_too_large(one, 5, "refused_by_broker")
+        await _all_but_one(centre, 15)
+        assert one.uplink.health.connections == 1
+
+
+async def size_answered(site: Site) -> None:
+    """mosquitto answers 0x95 in the PUBACK."""
+    await site.configured(f"{ANSWERS}message_size_limit 2500\n")
+    async with site.centre() as centre, site.booth() as one:
+        await _one_too_large(one, 40, "refused_by_broker")
+        await _all_but_one(centre, 50)
+
+
+async def auth_revoked_311(site: Site) -> None:
+    """mosquitto says Success and forwards nothing: only the centre's silence tells."""
+    acl = site.folder / "acl"
+    acl.write_text("topic readwrite #\n")
+    await site.configured(f"{ANSWERS}acl_file {acl}\n")
+    async with site.centre() as centre, site.booth() as one:
+        await one.commit(1)
+        await holds(centre, one, 1)
+        acl.write_text("topic deny booth/v1/B1/up/evt\ntopic readwrite #\n")
+        site.mosquitto.reload()
+        while one.uplink.acked == one.ledger.last:  # until it has read the list
+            await one.commit(1)
+            await asyncio.sleep(0.2)
+        await until(lambda: "centre_silent" in one.uplink.health.alarms(), 60)
+        assert one.uplink.status == "degraded"
+        assert one.uplink.health.connections == 1, "the link stays"
+        assert one.ledger.backlog > 0
+        acl.write_text("topic readwrite #\n")
+        site.mosquitto.reload()
+        await holds(centre, one, one.ledger.last)
 
 
 async def auth_revoked(site: Site) -> None:
@@ -409,6 +560,13 @@ ROWS = (
         "SIGKILL three times, nothing persisted",
         "0 lost, repeats at most what was in doubt",
         broker_killed,
+        ALL,
+    ),
+    Row(
+        "broker kill -9, persistent",
+        "SIGKILL three times, it saves at each change",
+        "0 lost, what it brings back counts once",
+        broker_killed_with_memory,
         (MOSQUITTO_5, MOSQUITTO_311),
     ),
     Row(
@@ -449,11 +607,33 @@ ROWS = (
         waits=(ACK,),
     ),
     Row(
+        "ingest dead for long",
+        "the same, round after round",
+        "degraded, alarm centre_silent; all arrives once it lives",
+        ingest_dead_for_long,
+        waits=(ACK,),
+    ),
+    Row(
+        "ingest member killed",
+        "one of two that share a subscription dies",
+        "its part is sent again to the other; stored once",
+        ingest_member_killed,
+        (BUILTIN, MOSQUITTO_5),
+        waits=(ACK,),
+    ),
+    Row(
         "no subscriber",
         "no centre",
         "kept, alarm no_consumer; PUBACK is no delivery",
         no_subscriber,
         (BUILTIN, MOSQUITTO_5),
+    ),
+    Row(
+        "no subscriber (MQTT 3.1.1)",
+        "no centre, and a broker that cannot say so",
+        "kept, not called online; PUBACK is no delivery",
+        no_subscriber_311,
+        (BUILTIN_311, MOSQUITTO_311),
     ),
     Row(
         "disk full at the booth",
@@ -468,6 +648,13 @@ ROWS = (
         "kept until the centre has it",
         broker_disk_full,
         waits=(ACK,),
+    ),
+    Row(
+        "disk full at the broker (mosquitto)",
+        "its files may not grow, the centre is away, SIGKILL",
+        "kept until the centre has it",
+        broker_disk_full_in_earnest,
+        (MOSQUITTO_5, MOSQUITTO_311),
     ),
     Row(
         "clock jumps, boot in 1970",
@@ -491,6 +678,28 @@ ROWS = (
         oversized,
     ),
     Row(
+        "oversized message (mosquitto)",
+        "max_packet_size 2500",
+        "refused at the door, dead letter, the stream goes on",
+        size_named,
+        (MOSQUITTO_5,),
+    ),
+    Row(
+        "oversized message, refused in the PUBACK",
+        "message_size_limit 2500",
+        "smaller messages follow; dead letter, the stream goes on",
+        size_answered,
+        (MOSQUITTO_5,),
+    ),
+    Row(
+        "oversized message, dropped in silence",
+        "message_size_limit 2500, and a PUBACK that says Success",
+        "smaller messages follow; dead letter, the stream goes on",
+        size_in_silence,
+        (MOSQUITTO_311,),
+        waits=(ACK,),
+    ),
+    Row(
         "oversized message, limit unnamed",
         "a broker of 2,500 bytes that hangs up without a reason",
         "smaller messages follow; one event too large by itself is a dead letter; no endless loop",
@@ -503,6 +712,14 @@ ROWS = (
         "access list edited, SIGHUP",
         "parked, alarm, kept; the link stays",
         where=f"{REFERENCE}:test_a_publish_that_is_forbidden_now_parks_alarms_and_deletes_nothing",
+    ),
+    Row(
+        "authorization revoked (MQTT 3.1.1)",
+        "access list edited, SIGHUP; PUBACK says nothing",
+        "kept, degraded, alarm centre_silent; the link stays",
+        auth_revoked_311,
+        (MOSQUITTO_311,),
+        waits=(ACK,),
     ),
     Row(
         "certificate ended",
@@ -563,6 +780,7 @@ async def test_what_must_hold(
         monkeypatch.setattr(flow, PUBACK, 4.0)
     if ACK in row.waits:
         monkeypatch.setattr(doubt, ACK, 3.0)
+        monkeypatch.setattr(passed_over, "LATE_S", 1.0)
     monkeypatch.setattr(uplink, "CHECK_S", 0.1)
     assert row.deed is not None
     await row.deed(Site(tmp_path, broker, builtin, mosquitto))
