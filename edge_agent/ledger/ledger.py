@@ -109,9 +109,9 @@ class Ledger:
             opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
         reserve.fill()
         ledger = cls(opened, boot, reserve, limits, clock)
-        if opened.salvaged:
+        if salvaged := [*opened.salvaged, *letters.as_events(opened.letters, opened.salvaged)]:
             ledger.salvaged = await ledger._worker.write(
-                lambda c: outbox.restore(c, opened.salvaged, boot, opened.epoch)
+                lambda c: outbox.restore(c, salvaged, boot, opened.epoch)
             )
             ledger.last = (await ledger._worker.read(outbox.marks)).last
         return ledger

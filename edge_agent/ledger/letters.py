@@ -10,6 +10,7 @@ about a person. See docs/decisions/0015-dead-letters.md.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -48,6 +49,7 @@ class Letter:
         return EventDraft(self.type, str(body["subject"]), at, data)
 
 
+Row = tuple[object, ...]
 Append = Callable[[sqlite3.Connection, Sequence[EventDraft]], list[StoredEvent]]
 
 
@@ -169,6 +171,17 @@ def forgettable(connection: sqlite3.Connection, acked: int, forget: Forget) -> d
         (*ACCEPTED, OTHERS_KEPT),
     )
     return {**{int(seq): "count" for (seq,) in surplus if seq <= acked}, **found}
+
+
+def as_events(rows: Sequence[Row], events: Sequence[Row]) -> list[Row]:
+    """Letters of a damaged file as rows of the events that they were, without those among `events`."""
+    found, known = list[Row](), {row[0] for row in events}
+    for seq, _, kind, text in (row for row in rows if row[0] not in known):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # damaged, too
+            body = json.loads(str(text))
+            at = (body.get("time_ms", 0), body.get("uptime_ms", 0), body.get("clock", "none"))
+            found.append((seq, b"", 0, *at, kind, body["subject"], json.dumps(body["data"])))
+    return found
 
 
 def drop(connection: sqlite3.Connection, seqs: Sequence[int]) -> None:

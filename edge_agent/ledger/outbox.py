@@ -23,6 +23,7 @@ KEEP_ACKED = 20_000  # acknowledged events kept for a replay: about a week of a 
 UNACKED_LIMIT = (
     400_000  # about 150 MiB and half a year without a network; beyond it the booth refuses visibly
 )
+INTEGER_LIMIT = 1 << 63  # of SQLite
 EVENT_BYTES_LIMIT = 30_000  # one event must fit into one message of 32 KiB with its envelope
 
 
@@ -92,6 +93,13 @@ def append(
     return stored
 
 
+def _fits(draft: EventDraft) -> bool:
+    try:
+        return bool(_json(draft))
+    except ValueError:
+        return False
+
+
 def _json(draft: EventDraft) -> str:
     data = json.dumps(draft.data, ensure_ascii=False, separators=(",", ":"))
     if len(data) > EVENT_BYTES_LIMIT or len(data.encode()) > EVENT_BYTES_LIMIT:
@@ -153,19 +161,24 @@ def _forget_old(connection: sqlite3.Connection, upto: int, forget: Forget) -> No
 
 def restore(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], boot: str, epoch: str) -> int:
     """Record events salvaged from a damaged file anew, with their old number beside; gives how many."""
-    drafts = []
-    for row in rows:
-        _, _, _, utc_ms, uptime_ms, clock, kind, subject, data = row
-        try:
-            body = json.loads(str(data))
-            at = Stamp(int(str(uptime_ms)), int(str(utc_ms)), ClockQuality(str(clock)))
-        except (ValueError, RecursionError):  # the damage reached this row
-            continue
-        if not isinstance(body, dict):
-            continue
-        drafts.append(EventDraft(str(kind), str(subject), at, {**body, "salvaged_seq": int(str(row[0]))}))
+    drafts = [draft for draft in map(_salvaged, rows) if draft is not None]
     append(connection, drafts, epoch=epoch, boot=boot, acked=0)
     return len(drafts)
+
+
+def _salvaged(row: tuple[object, ...]) -> EventDraft | None:
+    """One row as an event, without its old number if there is no room for it; None where it is damaged."""
+    seq, _, _, utc_ms, uptime_ms, clock, kind, subject, data = row
+    try:
+        body = json.loads(str(data))
+        at = Stamp(int(str(uptime_ms)), int(str(utc_ms)), ClockQuality(str(clock)))
+        if not isinstance(body, dict) or max(abs(at.utc_ms), abs(at.uptime_ms)) >= INTEGER_LIMIT:
+            return None
+        whole = EventDraft(str(kind), str(subject), at, {**body, "salvaged_seq": int(str(seq))})
+        bare = EventDraft(str(kind), str(subject), at, body)
+        return next(draft for draft in (whole, bare) if _fits(draft))
+    except (ValueError, RecursionError, StopIteration):
+        return None
 
 
 def _acked(connection: sqlite3.Connection) -> int:

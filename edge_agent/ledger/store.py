@@ -31,7 +31,8 @@ EVENT_COLUMNS = "seq, id, boot, utc_ms, uptime_ms, clock, type, subject, data"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open ledger; `set_aside` names the damaged file that it replaces, `salvaged` its readable rows.
+    """An open ledger; `set_aside` names the damaged file that it replaces, `salvaged` its readable events,
+    `letters` its readable dead letters (seq, code, type, body).
 
     `before` is the epoch of that file and the newest number found in it, where they could be read.
     """
@@ -40,6 +41,7 @@ class Opened:
     epoch: str
     set_aside: Path | None = None
     salvaged: tuple[tuple[object, ...], ...] = ()
+    letters: tuple[tuple[object, ...], ...] = ()
     before: tuple[str, int] | None = None
 
 
@@ -111,7 +113,7 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 def _begin_anew(path: Path, synchronous: str, quota_mib: int) -> Opened:
     aside = _free_name(path)
-    rows, before = _salvage(path), _before(path)
+    rows, letters, before = *_salvage(path), _before(path)
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
         if source.exists():
@@ -121,7 +123,7 @@ def _begin_anew(path: Path, synchronous: str, quota_mib: int) -> Opened:
         connection = _connect(path, synchronous, quota_mib)
     except (sqlite3.Error, OSError) as error:
         raise _unusable(path, error) from error
-    return Opened(connection, _epoch(connection), set_aside=aside, salvaged=rows, before=before)
+    return Opened(connection, _epoch(connection), aside, rows, letters, before)
 
 
 def _free_name(path: Path) -> Path:
@@ -140,9 +142,8 @@ def _forget_oldest(path: Path) -> None:
             old.with_name(old.name + suffix).unlink(missing_ok=True)
 
 
-def _salvage(path: Path) -> tuple[tuple[object, ...], ...]:
-    """Unacknowledged events that can still be read, row by row until the damage stops it, from both ends."""
-    rows: dict[int, tuple[object, ...]] = {}
+def _salvage(path: Path) -> tuple[tuple[tuple[object, ...], ...], tuple[tuple[object, ...], ...]]:
+    """Unacknowledged events, and dead letters, that can still be read."""
     with contextlib.suppress(sqlite3.Error, OSError):
         connection = sqlite3.connect(path, isolation_level=None)
         with contextlib.closing(connection):
@@ -150,9 +151,9 @@ def _salvage(path: Path) -> tuple[tuple[object, ...], ...]:
             with contextlib.suppress(sqlite3.Error):
                 found = connection.execute("SELECT value FROM meta WHERE key='acked'").fetchone()
                 acked = int(found[0]) if found else 0
-            for order in ("ASC", "DESC"):
-                _read_until_damage(connection, acked, order, rows)
-    return tuple(rows[seq] for seq in sorted(rows))
+            events = _read_to_damage(connection, f"SELECT {EVENT_COLUMNS} FROM events", acked)  # noqa: S608 - constants
+            return events, _read_to_damage(connection, "SELECT seq, code, type, body FROM dead_letters", 0)
+    return (), ()
 
 
 def _before(path: Path) -> tuple[str, int] | None:
@@ -167,14 +168,18 @@ def _before(path: Path) -> tuple[str, int] | None:
     return None
 
 
-def _read_until_damage(
-    connection: sqlite3.Connection, acked: int, order: str, rows: dict[int, tuple[object, ...]]
-) -> None:
-    with contextlib.suppress(sqlite3.Error):
-        query = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq>? ORDER BY seq {order} LIMIT ?"  # noqa: S608 - constants
-        for row in connection.execute(query, (acked, SALVAGE_LIMIT)):
-            if isinstance(row[0], int) and isinstance(row[1], bytes) and isinstance(row[8], str):
-                rows[row[0]] = row
+def _read_to_damage(
+    connection: sqlite3.Connection, select: str, after: int
+) -> tuple[tuple[object, ...], ...]:
+    """Row by row until the damage stops it, from both ends."""
+    rows: dict[int, tuple[object, ...]] = {}
+    for order in ("ASC", "DESC"):
+        with contextlib.suppress(sqlite3.Error):
+            query = f"{select} WHERE seq>? ORDER BY seq {order} LIMIT ?"
+            for row in connection.execute(query, (after, SALVAGE_LIMIT)):
+                if isinstance(row[0], int) and isinstance(row[-1], str):
+                    rows[row[0]] = row
+    return tuple(rows[seq] for seq in sorted(rows))
 
 
 def _unusable(path: Path, error: Exception) -> DeviceError:

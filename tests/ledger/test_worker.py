@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -86,6 +87,28 @@ async def test_a_damaged_row_is_left_out_of_what_is_salvaged(ledger: Ledger, dat
     count = await ledger._worker.write(lambda c: outbox.restore(c, rows, "boot", ledger.epoch))
     assert count == 1
     assert [event.subject for event in await ledger.after(0, 10)] == ["good"]
+
+
+@pytest.mark.parametrize("utc_ms", ["9" * 20, "-" + "9" * 25, "9" * 5000, "1e9", None])
+async def test_a_row_with_an_impossible_time_costs_no_other(ledger: Ledger, utc_ms: object) -> None:
+    rows = [
+        (7, b"", 1, utc_ms, 1, "ntp", "scan.read", "bad", "{}"),
+        (8, b"", 1, 1, 1, "ntp", "scan.read", "good", "{}"),
+    ]
+    assert await ledger._worker.write(lambda c: outbox.restore(c, rows, "boot", ledger.epoch)) == 1
+    assert [event.subject for event in await ledger.after(0, 10)] == ["good"]
+
+
+async def test_an_event_at_the_bound_is_salvaged_without_its_old_number(ledger: Ledger) -> None:
+    full = json.dumps({"text": "x" * (outbox.EVENT_BYTES_LIMIT - 11)}, separators=(",", ":"))
+    rows = [
+        (7, b"", 1, 1, 1, "ntp", "scan.read", "full", full),
+        (8, b"", 1, 1, 1, "ntp", "scan.read", "good", "{}"),
+    ]
+    assert await ledger._worker.write(lambda c: outbox.restore(c, rows, "boot", ledger.epoch)) == 2
+    first, second = await ledger.after(0, 10)
+    assert first.data == full
+    assert json.loads(second.data) == {"salvaged_seq": 8}
 
 
 def test_a_reserve_that_is_still_there_is_not_spent(tmp_path: Path) -> None:

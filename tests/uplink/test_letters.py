@@ -271,6 +271,37 @@ def _shown(order: str, answer: dict[str, object]) -> list[str]:
     return list(verb._lines(order, answer))
 
 
+async def test_letters_of_a_damaged_ledger_come_again_as_events(tmp_path: Path) -> None:
+    """Where the centre refuses one again it is a letter again, under its new number."""
+    path = tmp_path / "l.db"
+    before = await Ledger.open(path, "boot", limits=Limits(reserve_mib=1))
+    at = ManualClock().stamp()
+    kinds = ["scan.read", "parcel.accepted", "scan.read", "scan.read"]
+    await before.commit(
+        Entry([EventDraft(kind, f"item-{n}", at, {"n": n}) for n, kind in enumerate(kinds, 1)])
+    )
+    await before.acknowledge(2, [Rejection(2, "schema"), Rejection(3, "too_large_for_broker")])
+    await before.close()
+    body = bytearray(path.read_bytes())
+    body[-1024:] = b"\xaa" * 1024  # the marks of letters are on the last page
+    path.write_bytes(body)
+    after = await Ledger.open(path, "boot", limits=Limits(reserve_mib=1))
+    try:
+        assert after.set_aside is not None
+        again = {event.subject: json.loads(event.data) for event in await after.after(0, 10)}
+        assert again == {
+            "item-3": {"n": 3, "salvaged_seq": 3},
+            "item-4": {"n": 4, "salvaged_seq": 4},
+            "item-2": {"n": 2, "salvaged_seq": 2},
+        }
+        assert after.salvaged == 3
+        assert (await after.after(0, 10))[-1].type == "parcel.accepted"
+        await after.acknowledge(3, [Rejection(3, "schema")])
+        assert await _numbers(after) == [3]
+    finally:
+        await after.close()
+
+
 def test_the_verb_asks_and_shows() -> None:
     parser = argparse.ArgumentParser()
     verb.register(parser.add_subparsers())
