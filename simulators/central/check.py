@@ -15,32 +15,27 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from simulators.central.report import gaps_of, read_streams
-from simulators.central.schema import open_to_read
+from simulators.central.schema import open_to_read, unusable
+from simulators.central.tampering import tampered
+from simulators.central.violation import Violation
 
 VIOLATIONS_LIMIT = 1000  # listed at most; the first few tell the story
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """`kind` is gap, tail, conflict, rejected, unreadable, parcel.doubled or label.doubled."""
-
-    kind: str
-    booth: str
-    text: str
-    epoch: str = ""
-    seq: int = 0
-
-
 def check(db_path: Path | str) -> list[Violation]:
     """Everything that went wrong. Raises ConfigError if the file cannot be read."""
-    with closing(open_to_read(Path(db_path))) as db:
-        db.execute("BEGIN")
-        found = [*_gaps(db), *_tails(db), *_conflicts(db), *_rejects(db), *_parcels(db), *_labels(db)]
-    return found[:VIOLATIONS_LIMIT]
+    path = Path(db_path)
+    with closing(open_to_read(path)) as db:
+        try:
+            db.execute("BEGIN")
+            rules = (tampered, _gaps, _tails, _conflicts, _rejects, _parcels, _labels)
+            return list(islice(chain.from_iterable(rule(db) for rule in rules), VIOLATIONS_LIMIT))
+        except (sqlite3.Error, ValueError, KeyError) as error:
+            raise unusable(path, error) from error
 
 
 def _gaps(db: sqlite3.Connection) -> Iterator[Violation]:

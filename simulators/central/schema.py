@@ -69,7 +69,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.executescript(_SCHEMA)
     except sqlite3.Error as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     return connection
 
 
@@ -79,9 +79,10 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
         connection.execute("SELECT 1 FROM events LIMIT 1")
     except sqlite3.Error as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     return connection
 
 
-def _unusable(path: Path, error: sqlite3.Error) -> ConfigError:
+def unusable(path: Path, error: Exception) -> ConfigError:
+    """What cannot be read is neither clean nor broken."""
     return ConfigError("central.db", f"{path}: {error}", hint="give another file with --db")

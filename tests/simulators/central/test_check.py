@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from edge_agent.sdk.errors import ConfigError
@@ -93,3 +96,51 @@ def test_a_file_that_is_not_there_is_told(db):
     with pytest.raises(ConfigError):
         check(db)
     assert not db.exists()
+
+
+# The record itself
+
+
+TAMPERINGS = {
+    "an event is taken away": ("DELETE FROM events WHERE seq = 2", "lost"),
+    "the first is taken away": ("DELETE FROM events WHERE seq = 1", "lost"),
+    "the last is taken away": ("DELETE FROM events WHERE seq = 3", "lost"),
+    "a stream is taken away": ("DELETE FROM streams", "lost"),
+    "all events are taken away": ("DELETE FROM events", "lost"),
+    "a weight is changed": (
+        "UPDATE events SET body = replace(body, '1.235', '1.230') WHERE seq = 2",
+        "altered",
+    ),
+    "an event is filed under another number": ("UPDATE events SET seq = 4 WHERE seq = 3", "lost"),
+    "two events change places": (
+        (
+            "UPDATE events SET seq = 9 WHERE seq = 1; UPDATE events SET seq = 1 WHERE seq = 2;"
+            " UPDATE events SET seq = 2 WHERE seq = 9"
+        ),
+        "altered",
+    ),
+    "an item is renamed in its row": ("UPDATE events SET subject = 'RR9' WHERE seq = 1", "altered"),
+    "a type is changed in its row": ("UPDATE events SET type = 'scan.read' WHERE seq = 1", "altered"),
+    "an event is given to another booth": ("UPDATE events SET booth = 'B-2' WHERE seq = 3", "lost"),
+    "a message is taken out of the history": ("DELETE FROM history WHERE n = 2", "history"),
+    "the last message is taken out of the history": ("DELETE FROM history WHERE n = 3", "history"),
+}
+
+
+@pytest.mark.parametrize(("sql", "kind"), TAMPERINGS.values(), ids=TAMPERINGS)
+def test_a_record_that_was_tampered_with_is_not_clean(db, sql, kind):
+    weight = {"weight": {"value": "1.235"}}
+    record(db, event(1, "parcel.accepted", "RR1"), event(2, "parcel.accepted", "RR2", data=weight), event(3))
+    assert check(db) == []
+    with closing(sqlite3.connect(db)) as connection:
+        connection.executescript(sql)
+    assert kind in kinds(db)
+
+
+def test_a_file_with_a_damaged_page_is_neither_clean_nor_a_traceback(db):
+    record(db, *(event(number, data={"text": "x" * 400}) for number in range(1, 60)))
+    body = bytearray(db.read_bytes())
+    body[12_288:16_384] = b"\xaa" * 4096
+    db.write_bytes(body)
+    with pytest.raises(ConfigError, match=r"malformed|not|No"):
+        check(db)
