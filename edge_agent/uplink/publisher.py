@@ -129,10 +129,13 @@ class Publisher:
 
     def central_ack(
         self, epoch: str, upto: int, rejected: Sequence[Rejection], also: Sequence[Sequence[int]] = ()
-    ) -> None:
-        """The central store has everything up to `upto`, and `also`; what it refuses is a dead letter."""
+    ) -> bool:
+        """The central store has everything up to `upto`, and `also`; what it refuses is a dead letter.
+
+        False where it speaks of another ledger.
+        """
         if epoch != self._ledger.epoch:
-            return
+            return False
         last = self._ledger.last
         self.doubt.heard()
         self._passed.heard(self._clock.monotonic_s())
@@ -145,6 +148,7 @@ class Publisher:
             for first, final in also:
                 self._also.add(max(first, self._acked + 1), min(final, last))
         self._stored_upto(believed)
+        return True
 
     def resend(self) -> None:
         """The centre has come back: what it has not acknowledged may never have reached it."""

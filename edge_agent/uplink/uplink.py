@@ -15,7 +15,7 @@ from edge_agent.events.model import JsonValue, StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import CommandError, LinkError
-from edge_agent.uplink.acknowledgement import read_ack
+from edge_agent.uplink.acknowledgement import AckMessage, read_ack
 from edge_agent.uplink.broker import Broker, Inbound, Up
 from edge_agent.uplink.budget import Budget
 from edge_agent.uplink.flow import Flow
@@ -46,6 +46,7 @@ class Uplink:
     """Connects the ledger with the centre. Run it; it ends by cancellation after `goodbye`."""
 
     config: Callable[[], Mapping[str, JsonValue]] | None = None  # what `up/cfg` says
+    _names_conn = False  # whether the centre tells which connection it answers
 
     def __init__(
         self,
@@ -60,8 +61,7 @@ class Uplink:
         budget: Budget | None = None,
         shed: Shed = lambda _count, _why: None,
     ) -> None:
-        self._topics = topics
-        self._clock = clock
+        self._topics, self._clock = topics, clock
         self._presence, self._window = presence, window
         self.health = Health()
         self.on_certificate: Callable[[bytes], None] = lambda _: None
@@ -235,11 +235,17 @@ class Uplink:
             log.warning("%s", error)
         else:
             if not message.retained:
-                answers_now = ack.conn is None or ack.conn == self.health.connections
-                self.health.proven = self.health.proven or answers_now
-                self.publisher.central_ack(ack.epoch, ack.upto, ack.rej, ack.also)
+                ours = self.publisher.central_ack(ack.epoch, ack.upto, ack.rej, ack.also)
+                self.health.proven = self.health.proven or (ours and self._answers_now(ack))
                 self._refresh()
         message.done()
+
+    def _answers_now(self, ack: AckMessage) -> bool:
+        """Others may have waited in the broker while the centre died."""
+        if ack.conn is None:
+            return not self._names_conn
+        self._names_conn = True
+        return ack.conn == self.health.connections
 
     def _desire(self, payload: bytes) -> None:
         """The newest wish counts; it is retained, so that what is not taken comes again."""

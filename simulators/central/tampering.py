@@ -58,7 +58,8 @@ def _numbers(db: sqlite3.Connection, booth: str, epoch: str) -> set[int]:
 def _altered(db: sqlite3.Connection) -> Iterator[Violation]:
     """The digest is of what came; the columns are what the body says."""
     rows = db.execute(
-        "SELECT booth, epoch, seq, id, subject, time, type, digest, body FROM events ORDER BY booth, epoch, seq"
+        "SELECT booth, epoch, seq, id, subject, time, type, digest, body FROM events"
+        " ORDER BY booth, epoch, seq"
     )
     with closing(rows):
         for booth, epoch, seq, identity, subject, time, kind, digest, body in rows:

@@ -16,7 +16,7 @@ from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.errors import CommandError, LinkError
 from edge_agent.sdk.values import ClockQuality, Stamp
-from edge_agent.uplink.broker import Up
+from edge_agent.uplink.broker import Inbound, Up
 from edge_agent.uplink.orders import CommandMessage, Refused
 from edge_agent.uplink.topics import Topics
 from edge_agent.uplink.uplink import COMMANDS_WAITING, Presence, Uplink
@@ -168,6 +168,36 @@ async def test_an_answer_to_another_connection_proves_nothing(broker: Broker, tm
         assert bench.uplink.status == "degraded"
         await centre.say(ACK, {"epoch": bench.ledger.epoch, "upto": 1, "conn": conn})
         await until(lambda: bench.uplink.status == "online")
+
+
+async def test_what_waited_in_the_broker_proves_nothing(broker: Broker, tmp_path: Path) -> None:
+    """Acknowledgements that do not say which connection they answer, of a centre that is gone since."""
+    async with centre_on(broker.port) as centre, opened(tmp_path, broker.port) as bench:
+        await until(lambda: bench.uplink.health.connected)
+        await centre.say(ACK, {"epoch": bench.ledger.epoch, "upto": 0, "conn": 1})
+        await until(lambda: bench.uplink.status == "online")
+        for _ in range(200):
+            bench.uplink.arrived(Inbound(ACK, _ack_of(bench, 0), False, lambda: None))
+        broker.drop_connections()
+        await until(lambda: bench.uplink.health.connections == 2 and bench.uplink.flow.idle)
+        for _ in range(200):
+            bench.uplink.arrived(Inbound(ACK, _ack_of(bench, 0), False, lambda: None))
+        assert bench.uplink.reason == "unproven"
+        bench.uplink.arrived(Inbound(ACK, _ack_of(bench, 0, conn=2), False, lambda: None))
+        assert bench.uplink.status == "online"
+
+
+def _ack_of(bench: Bench, upto: int, **more: object) -> bytes:
+    return json.dumps({"epoch": bench.ledger.epoch, "upto": upto, **more}).encode()
+
+
+async def test_an_acknowledgement_of_another_epoch_proves_nothing(broker: Broker, tmp_path: Path) -> None:
+    async with opened(tmp_path, broker.port) as bench:
+        await until(lambda: bench.uplink.health.connected)
+        for more in ({}, {"conn": 1}):
+            foreign = json.dumps({"epoch": "0" * 12, "upto": 5, **more}).encode()
+            bench.uplink.arrived(Inbound(ACK, foreign, False, lambda: None))
+        assert bench.uplink.reason == "unproven"
 
 
 async def test_much_that_waits_is_told_as_draining_until_it_is_little(port: int, tmp_path: Path) -> None:
