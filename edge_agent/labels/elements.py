@@ -3,7 +3,8 @@
 Owns: the names, types and bounds of all keys. Must not know: data, fonts, other elements.
 
 Sizes are exact decimals: integers, decimal strings or TOML numbers read as Decimal, never binary fractions.
-Dots are those of a 203 dpi head (8 to the millimetre); a finer head gets the nearest whole number below.
+Dots are those of a 203 dpi head (8 to the millimetre); another head gets the nearest whole number of its own,
+of a code's modules one less where the box has no room for them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from edge_agent.labels import elements as keys
@@ -217,15 +217,15 @@ class _Drawing:
 
     def _code(self, element: keys.Coded, width: int, height: int, pitch: int) -> Bitmap:
         text = code_text(_bounded(element.value.filled(self._record)))
-        module = Module(self._scaled(element.module_dots), self._scaled(element.least_dots))
+        module = Module(self._scaled(element.module_dots, ROUND_HALF_UP), self._scaled(element.least_dots))
         return symbol(element.type, text, element.level).drawn(module, width, height, pitch)
 
     def _dots(self, mm: Decimal) -> int:
         return int((mm * self._dots_per_mm).to_integral_value(ROUND_HALF_UP))
 
-    def _scaled(self, dots: int) -> int:
-        """Module dots of a 203 dpi head as whole dots of this one, never wider and never none."""
-        return max(1, int(dots * self._dots_per_mm / DOTS_PER_MM))
+    def _scaled(self, dots: int, rounding: str = ROUND_FLOOR) -> int:
+        """Module dots of a 203 dpi head as whole dots of this one, never none."""
+        return max(1, int((dots * self._dots_per_mm / DOTS_PER_MM).to_integral_value(rounding)))
 
     def _refused(self, element: str, code: str, problem: ValueError) -> CommandError:
         return CommandError(

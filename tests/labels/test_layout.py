@@ -20,6 +20,7 @@ from tests.labels.paper import DATA, HEAD, codes, ink_bounds, page_of, pixels, t
 TEXT = '[[element]]\nid = "who"\ntype = "text"\nat = [5, 5]\nsize = [40, 8]\nvalue = "{name}"\nfont_mm = 4\n'
 NOTE = TEXT.replace('"who"', '"note"').replace("{name}", "{note}")
 MARK = '[[element]]\nid = "mark"\ntype = "reprint"\nat = [5, 40]\nsize = [50, 8]\nfont_mm = 4\n'
+S10_MODULES = 156  # of RR123456785BD in Code 128, without quiet zones
 LINEAR = '[[element]]\nid = "code"\ntype = "code128"\nvalue = "{item.number}"\nmodule_dots = 2\n'
 SQUARE = '[[element]]\nid = "qr"\ntype = "qr"\nvalue = "{item.number}"\nmodule_dots = 4\n'
 
@@ -88,6 +89,17 @@ def test_finer_heads_get_whole_dots_that_are_never_wider(fonts: Fonts) -> None:
     line = '[[element]]\nid = "rule"\ntype = "line"\nat = [0, 0]\nto = [0, 10]\nstroke_dots = 3\n'
     dots = pixels(render(template_of(line), DATA, fonts=fonts, dpi=300)) == 0
     assert dots[0].sum() == 4
+
+
+@pytest.mark.parametrize(("dpi", "module"), [(150, 1), (203, 2), (300, 3), (600, 6)])
+def test_a_finer_head_prints_a_code_no_smaller_where_there_is_room(
+    fonts: Fonts, dpi: int, module: int
+) -> None:
+    """0.25 mm at 203 dpi: 0.17 at 300 would be less than a cheap scanner reads."""
+    code = LINEAR + "at = [2, 2]\nsize = [50, 12]\n"
+    bounds = ink_bounds(render(template_of(code), DATA, fonts=fonts, dpi=dpi))
+    assert bounds is not None
+    assert bounds[2] - bounds[0] == S10_MODULES * module
 
 
 @pytest.mark.parametrize("dpi", [150, 203, 300, 600])
