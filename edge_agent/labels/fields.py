@@ -33,6 +33,15 @@ class FieldType(StrEnum):
     DATE = "date"
 
 
+EXPECTED = {
+    FieldType.TEXT: "a text in quotes",
+    FieldType.INTEGER: "a whole number of at most 18 digits",
+    FieldType.DECIMAL: 'a numeral in quotes such as "1.250"',
+    FieldType.MONEY: f"whole poisha such as 12350, at most {MAX_POISHA}",
+    FieldType.DATE: 'a day in quotes such as "2026-11-23" or "2026-11-23 21:15"',
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One declared field. `sample` stands for the longest honest value: checks and previews use it."""
@@ -79,7 +88,7 @@ class Record:
         kind = self._fields[path].type
         fact = _read(kind, self._at(path))
         if fact is None:
-            raise FieldError(path, f"is not of type {kind}", missing=False)
+            raise FieldError(path, f"is not of type {kind}: expected {EXPECTED[kind]}", missing=False)
         return fact
 
     def entries(self, path: str) -> int:

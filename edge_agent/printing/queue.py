@@ -168,7 +168,8 @@ class PrintQueue:
         async with self._records.step:
             known = await self._ports.ledger.prints.named(wish.requester, wish.key)
             if known is not None and known.order.digest != wish.digest(lane.printer):
-                raise CommandError("print.conflict", f"the job {wish.key} was ordered with other content")
+                told = f"the job {wish.key} was ordered with other content"
+                raise CommandError("print.conflict", told, hint="give another label another name")
             if known is not None and known.step.state is not PrintState.FAILED:
                 return known
             lane.spool.admit()

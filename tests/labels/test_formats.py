@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.labels.fields import Field, FieldError, FieldType, Record
+from edge_agent.labels.fields import Field, FieldError, FieldType, Record, nested
 from edge_agent.labels.formats import bn_digits, bn_money, day_first, money, plain, s10_spaced, taka
 from edge_agent.labels.phrases import check_phrase, parse_phrase
 
@@ -171,6 +171,12 @@ def test_a_value_of_another_type_is_refused(path: str, value: object) -> None:
     with pytest.raises(FieldError) as refusal:
         Record(FIELDS, {path: value}).fact(path)
     assert not refusal.value.missing
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_a_value_of_another_type_is_told_what_is_expected(path: str) -> None:
+    with pytest.raises(FieldError, match=f"'{path}' is not of type {FIELDS[path].type}: expected (a|whole) "):
+        Record(FIELDS, nested({path: 1.5})).fact(path)
 
 
 @pytest.mark.parametrize("value", [None, "", " \t\n", "\u200d\u202e\u2069"])
