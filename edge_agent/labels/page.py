@@ -13,9 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MAX_PNG_BYTES = 1_048_576  # 100 x 150 mm at 300 dpi is 0.26 MB even if nothing compresses
 MAX_PNG_DOTS = 4_000_000  # the same label twice; unpacked in four colours it costs 16 MB, Pillow's guard 350
@@ -193,7 +197,7 @@ def _decoded(data: bytes) -> Page:
 
     try:
         with Image.open(BytesIO(data), formats=["PNG"]) as picture:
-            gray = picture.convert("L")
+            gray = _gray(picture)
             if picture.has_transparency_data:
                 solid_part = picture.convert("RGBA").getchannel("A")
                 gray = Image.composite(gray, Image.new("L", gray.size, 255), solid_part)
@@ -201,6 +205,17 @@ def _decoded(data: bytes) -> Page:
         raise _bad_png("it cannot be unpacked") from cause
     ink = gray.point([255 if level < DARK_BELOW else 0 for level in range(256)], "1")
     return Page(ink.width, ink.height, ink.tobytes())
+
+
+def _gray(picture: Image) -> Image:
+    """In 256 steps; raises ValueError for what Pillow would show wrongly, or stumble over."""
+    if picture.mode == "P" and picture.palette is None:
+        raise ValueError("a palette picture without a palette")
+    if not picture.mode.startswith("I"):
+        return picture.convert("L")
+    if picture.has_transparency_data:
+        raise ValueError("a transparent gray of 16 bits, which Pillow forgets")
+    return picture.point(lambda level: level / 256).convert("L")  # else all above 255 would be white
 
 
 def _bad_png(why: str) -> CommandError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 from io import BytesIO
@@ -127,9 +128,14 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(width: int, height: int, rows: bytes) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+GRAY, PALETTE = 0, 3  # two of PNG's colour types
+
+
+def png(
+    width: int, height: int, rows: bytes, *, bits: int = 1, colours: int = GRAY, extra: bytes = b""
+) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, 0)
+    body = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
 
@@ -147,13 +153,24 @@ def png(width: int, height: int, rows: bytes) -> bytes:
         to_png(Page(8, 8, bytes(8))) + bytes(MAX_PNG_BYTES),
         to_png(Page(8, MAX_PNG_HEIGHT + 1, bytes(MAX_PNG_HEIGHT + 1))),
         to_png(Page(8, 8, b"\xff" * 8)),
+        png(8, 2, bytes((0, 0xF0)) * 2, colours=PALETTE),
+        png(1, 1, bytes(3), bits=16, extra=chunk(b"tRNS", bytes(2))),
     ],
-    ids=["empty", "gif", "zeros", "bomb", "no-width", "short", "cut", "no-data", "long", "tall", "black"],
+    ids=[
+        *("empty", "gif", "zeros", "bomb", "no-width", "short", "cut", "no-data", "long", "tall", "black"),
+        *("no-palette", "transparent-16-bit"),
+    ],
 )
 def test_a_bad_picture_is_refused_before_it_is_unpacked(data: bytes) -> None:
     with pytest.raises(CommandError) as refusal:
         from_png(data)
     assert refusal.value.code == "label.bad_png"
+
+
+def test_a_picture_of_16_bits_is_black_where_it_is_dark() -> None:
+    grays = (0, 255, 256, 20_000, 0x7FFF, 0x8000, 60_000, 0xFFFF)
+    page = from_png(png(8, 1, b"\0" + struct.pack(">8H", *grays), bits=16))
+    assert rows_of(as_bitmap(page, 8, 1, 8)) == ["#####..."]
 
 
 def outcome(data: bytes) -> str:
@@ -170,6 +187,21 @@ def test_damaged_pictures_are_read_or_refused(noise: bytes, place: int) -> None:
     whole = to_png(page_of(["#..#.....#", ".#........"] * 8))
     damaged = whole[:place] + noise + whole[place + len(noise) :]
     assert outcome(damaged) in {"page", "label.bad_png"}
+
+
+@settings(max_examples=100)
+@given(
+    st.sampled_from((1, 2, 4, 8, 16)), st.sampled_from((0, 2, 3, 4, 6)), st.binary(max_size=9), st.randoms()
+)
+def test_a_picture_of_any_kind_is_read_or_refused(
+    bits: int, colours: int, noise: bytes, dice: random.Random
+) -> None:
+    kind = dice.choice((b"PLTE", b"tRNS", b"gAMA", b"iCCP", b"zTXt", b"fcTL", b"pHYs", b"IHDR", b"bKGD"))
+    rows = dice.randbytes(dice.choice((0, 9, 17, 33, 65, 129)) * 4)
+    assert outcome(png(8, 4, rows, bits=bits, colours=colours, extra=chunk(kind, noise))) in {
+        "page",
+        "label.bad_png",
+    }
 
 
 def test_a_solid_rectangle_is_black() -> None:
