@@ -30,10 +30,9 @@ AFTER = "Devices take orders, a line each, on standard input and on --control; `
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; gives the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(words).parse_args(words)
     try:
-        return _run(args)
+        words = list(sys.argv[1:] if argv is None else argv)
+        return _run(_parser(words).parse_args(words))
     except EdgeError as error:
         print(f"edge-sim: {error}", file=sys.stderr)
         return 2

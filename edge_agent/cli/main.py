@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from edge_agent.cli.terminal import drop_output, told
+from edge_agent import __version__
+from edge_agent.cli.terminal import drop_output, open_streams, told
 from edge_agent.logs import one_line
 from edge_agent.sdk.errors import ConfigError, EdgeError, LinkError
 
@@ -40,25 +41,42 @@ FOREIGN_GROUP = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; gives the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(arguments[:1])
-    args = parser.parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = args.run
+    words = list(sys.argv[1:] if argv is None else argv)
+    open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # Bangla on a Latin terminal is escaped, no error
     try:
-        code = run(args)
-        with told():
-            sys.stdout.flush()
-    except EdgeError as error:
-        _show(error, as_json=getattr(args, "json", False))
-        return _code(error)
+        return _run(words)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
         drop_output()
         return OK
+
+
+def _run(words: list[str]) -> int:
+    as_json = False
+    try:
+        args = _arguments(words)
+        as_json = getattr(args, "json", False)
+        run: Callable[[argparse.Namespace], int] = args.run
+        code = run(args)
+        with told():
+            sys.stdout.flush()
+    except EdgeError as error:
+        _show(error, as_json=as_json)
+        return _code(error)
     return code
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    """The arguments understood, or SystemExit after a help or a refusal. Raises ConfigError as `told` does."""
+    try:
+        return _parser(words[:1]).parse_args(words)
+    except SystemExit:
+        with told():
+            sys.stdout.flush()
+        raise
 
 
 def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
@@ -66,6 +84,7 @@ def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
         prog="edge-agent",
         description="The booth edge agent: scanners, scales, labels and the way to the centre.",
     )
+    parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     wanted = first[0] if first else ""
     if wanted in VERBS:

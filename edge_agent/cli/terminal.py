@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from edge_agent.sdk.errors import ConfigError
 
@@ -38,6 +39,13 @@ def told() -> Iterator[None]:
             f"the output cannot be written: {error.strerror or error}",
             hint="send it somewhere else",
         ) from error
+
+
+def open_streams() -> None:
+    """Put the null device where a caller has closed a standard stream: Python has None there, which breaks late."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the whole run
 
 
 def drop_output() -> None:

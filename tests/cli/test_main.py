@@ -6,11 +6,13 @@ import json
 import os
 import socket
 import subprocess
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_agent import __version__
 from edge_agent.cli.main import VERBS, main
 from tests.cli.program import PROGRAM, edge_agent, edge_agent_process
 from tests.local.test_client import answering
@@ -104,6 +106,25 @@ def test_every_verb_has_a_help(verb: str, capsys: pytest.CaptureFixture[str]) ->
         main([verb, "--help"])
     assert ended.value.code == 0
     assert verb in capsys.readouterr().out
+
+
+def test_the_version_is_told_without_an_agent() -> None:
+    ended = edge_agent("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"edge-agent {__version__}\n")
+
+
+@pytest.mark.parametrize("program", ["edge_agent.cli.main", "simulators.cli"])
+def test_a_hand_on_ctrl_c_while_a_verb_is_looked_up_is_no_traceback(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking up imports: a second on a small board."""
+
+    def pressed(_: object) -> None:
+        raise KeyboardInterrupt
+
+    module = import_module(program)
+    monkeypatch.setattr(module, "_parser", pressed)
+    assert module.main(["status"]) in (0, 130)
 
 
 def test_a_misspelt_protocol_is_told_the_nearest() -> None:

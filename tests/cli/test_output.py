@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from edge_agent.cli.main import USAGE, main
+from tests.cli.program import DEADLINE_S, PROGRAM, settings_file
 
 CLI = Path(__file__).parents[2] / "edge_agent/cli"
 DOOR = "terminal.py"
@@ -62,3 +65,35 @@ def test_half_a_character_is_told_as_whole_ones(
     if "--json" in words:
         shown = json.loads(shown)["value"]
     assert not any("\ud800" <= character <= "\udfff" for character in shown)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("status", "--help"), ("--version",)], ids=" ".join)
+def test_a_help_that_cannot_be_written_is_one_line_and_no_traceback(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*PROGRAM, *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+        )
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (USAGE, 1), ended.stderr
+    assert "[output.unwritable]" in ended.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_is_no_traceback(closed: str, tmp_path: Path) -> None:
+    """As of a program that is started by another one; `scan parse` shows, `enroll` asks."""
+    for words in ("scan parse -- RB123456785GB", f"enroll -c {settings_file(tmp_path)}"):
+        ended = subprocess.run(
+            ["/bin/sh", "-c", f'"$0" -m edge_agent {words} {closed}', sys.executable],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert "Traceback" not in ended.stderr + ended.stdout
+        assert ended.returncode == (0 if words.startswith("scan") else USAGE)

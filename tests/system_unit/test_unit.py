@@ -35,7 +35,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_systemd_finds_nothing_to_say_about_the_unit(unit: Path) -> None:
-    done = analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+    done = analyze("verify", "--recursive-errors=no", str(unit))
     assert done.stdout + done.stderr == ""
     assert done.returncode == 0
 
@@ -43,7 +43,7 @@ def test_systemd_finds_nothing_to_say_about_the_unit(unit: Path) -> None:
 def test_a_misspelt_directive_is_found(unit: Path) -> None:
     """The check above can fail: systemd only warns about unknown keys, with exit status 0."""
     unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
-    done = analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+    done = analyze("verify", "--recursive-errors=no", str(unit))
     assert "WatchdogSecs" in done.stdout + done.stderr
 
 
