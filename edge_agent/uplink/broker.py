@@ -13,7 +13,8 @@ from typing import Protocol
 
 def plain_reason(cause: Exception | str) -> str:
     """A cause in one line, for whoever knows no better."""
-    return str(cause) or type(cause).__name__
+    said = cause.strerror if isinstance(cause, OSError) else None  # without the number of the error
+    return said or str(cause) or type(cause).__name__
 
 
 @dataclass(frozen=True, slots=True)

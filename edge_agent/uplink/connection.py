@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Iterator
 
 from edge_agent.sdk.errors import LinkError
@@ -42,6 +43,7 @@ class Connection:
         self._handler = handler
         self._version = version
         self._explain = broker.explain
+        self._where = f"{broker.host}:{broker.port}"
         self._loop = asyncio.get_running_loop()
         self._lost: asyncio.Future[int] = self._loop.create_future()
         self._ready: asyncio.Future[Up] = self._loop.create_future()
@@ -66,7 +68,7 @@ class Connection:
             code = "uplink.busy" if "handshake" in str(error) else "uplink.silent"
             raise LinkError(code, "no way to the broker in time", device="uplink") from error
         except (OSError, ValueError) as error:
-            raise LinkError("uplink.unreachable", self._explain(error), device="uplink") from error
+            raise self._no_way(error) from error
         try:
             async with asyncio.timeout(self._patience_s):
                 up = await self._ready
@@ -76,6 +78,12 @@ class Connection:
             raise LinkError("uplink.refused", "the connection closed at once", device="uplink")
         self.up = True
         self._handler.went_up(up)
+
+    def _no_way(self, error: Exception) -> LinkError:
+        """Which of the two it is: the files on this box, or the way to the broker."""
+        if isinstance(error, ssl.SSLError) or getattr(error, "filename", None):
+            return LinkError("uplink.tls", self._explain(error), device="uplink")
+        return LinkError("uplink.unreachable", f"{self._where}: {self._explain(error)}", device="uplink")
 
     def _adopt(self) -> None:
         sock = self._client.socket()

@@ -9,7 +9,11 @@ dates are to blame, the reason names the clock.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.sdk.clock import Clock
@@ -38,12 +42,14 @@ class Credentials:
         self._used_until: Validity | None = None
 
     def context(self) -> ssl.SSLContext:
-        """For one connection. Reads the files: call it in a thread. Raises OSError, ssl.SSLError."""
+        """For one connection. Reads the files: call it in a thread. Raises OSError that names the file."""
         self._used = self._print()
-        context = ssl.create_default_context(cafile=str(self._ca))
+        with _named(self._ca):
+            context = ssl.create_default_context(cafile=str(self._ca))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._cert is not None and self._key is not None:
-            finished = pair.load(context, self._cert, self._key)
+            with _named(self._cert, self._key):
+                finished = pair.load(context, self._cert, self._key)
             self._used = self._print() if finished else self._used
         self._used_until = self._read_validity()
         return context
@@ -74,7 +80,7 @@ class Credentials:
             if cause.verify_code in (_NOT_YET_VALID, _EXPIRED):
                 return f"the broker's certificate: {cause.verify_message}; {self._what_clock()}"
             return f"the broker's certificate is refused: {cause.verify_message}"
-        if isinstance(cause, FileNotFoundError | PermissionError) and cause.filename:
+        if isinstance(cause, OSError) and cause.filename:
             return f"{cause.filename}: {cause.strerror}"
         text = plain_reason(cause)
         ours = self._own_dates()
@@ -116,3 +122,16 @@ class Credentials:
                 stat = None
             found.append((stat.st_mtime_ns, stat.st_ino, stat.st_size) if stat else (0, 0, 0))
         return tuple(found)
+
+
+@contextlib.contextmanager
+def _named(*files: Path) -> Iterator[None]:
+    """Around reading these: OpenSSL does not tell which file it means."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        words = "holds no certificate" if len(files) == 1 else "do not fit together, or one is damaged"
+        raise OSError(errno.EINVAL, words, " and ".join(map(str, files))) from error
+    except OSError as error:
+        closed = (str(file) for file in files if not os.access(file, os.R_OK))
+        raise OSError(error.errno, error.strerror, error.filename or next(closed, "")) from error

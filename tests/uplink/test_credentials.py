@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.sdk.clock import ManualClock
+from edge_agent.sdk.errors import LinkError
 from edge_agent.sdk.values import ClockQuality
+from edge_agent.uplink.connection import Connection
 from edge_agent.uplink.credentials import Credentials
 from edge_agent.uplink.validity import validity_of
 from tests.authority import Authority
 from tests.conftest import Mosquitto
-from tests.uplink.bench import address, session_on, until
+from tests.uplink.bench import SeenHandler, address, session_on, until
 from tests.waiting import passing
 
 DAY = timedelta(days=1)
@@ -137,6 +139,26 @@ async def test_a_missing_file_is_named_and_looked_for_again(
         await until(lambda: handler.downs)
         late.write_bytes(cert.read_bytes())
         await passing(clock, lambda: handler.ups)
+
+
+@pytest.mark.parametrize("which", ["ca", "cert", "key"])
+@pytest.mark.parametrize("content", [None, "rubbish", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"])
+async def test_a_file_that_is_missing_or_none_is_named_with_a_code_of_its_own(
+    authority: Authority, tmp_path: Path, which: str, content: str | None
+) -> None:
+    cert, key = authority.issue("B1")
+    bad = tmp_path / "bad.pem"
+    if content is not None:
+        bad.write_text(content)
+    paths = {"ca": authority.ca, "cert": cert, "key": key} | {which: bad}
+    files = Credentials(paths["ca"], paths["cert"], paths["key"], now())
+    link = Connection(address(1, tls=files.context, explain=files.explain), SeenHandler(), 5, 5.0)
+    with pytest.raises(LinkError) as told:
+        await link.open()
+    await link.close()
+    assert told.value.code == "uplink.tls"
+    assert str(bad) in told.value.message
+    assert "Errno" not in told.value.message
 
 
 async def test_new_files_are_seen_and_used_by_the_next_connection(

@@ -155,6 +155,8 @@ async def test_a_broker_that_is_not_there_is_tried_for_ever() -> None:
                 await handler.was_down(tries)
                 await clock.advance(60)
             assert "uplink.unreachable" in handler.downs[-1]
+            assert "Connection refused" in handler.downs[-1]
+            assert "Errno" not in handler.downs[-1]
 
 
 async def test_a_name_that_does_not_exist_is_a_reason_like_any_other() -> None:
@@ -162,6 +164,7 @@ async def test_a_name_that_does_not_exist_is_a_reason_like_any_other() -> None:
     async with session_on(where, clock=ManualClock(), wait=False) as (_, handler):
         await until(lambda: handler.downs)
         assert "uplink.unreachable" in handler.downs[0]
+        assert "a..b:1" in handler.downs[0]
 
 
 async def test_no_connack_is_given_up_and_the_next_try_is_more_patient(broker: Broker) -> None:
