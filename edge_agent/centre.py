@@ -140,4 +140,9 @@ def _password(path: Path | None) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("uplink.password", f"cannot read uplink.password_file: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ConfigError(
+            "uplink.password",
+            f"cannot read uplink.password_file {path}: {why}",
+            hint=f"it must be there, and the agent must be able to read it: chgrp edge-agent {path}; chmod 640 {path}",
+        ) from error

@@ -59,7 +59,7 @@ def _write(args: argparse.Namespace, stanza: Stanza, drivers: Registry) -> int:
     if not args.yes and not agrees(f"Append this to {args.config}?"):
         return 1
     append(args.config, stanza, drivers)
-    note(f"{stanza.values['id']} is in {args.config}; it counts when the agent starts anew")
+    note(f"{stanza.values['id']} is in {args.config}; it counts after: systemctl restart edge-agent")
     return 0
 
 

@@ -18,7 +18,7 @@ from edge_agent.cli.printed import CAME_OUT, job_line
 from edge_agent.cli.terminal import agrees, note, tell
 from edge_agent.discovery.adopting import Believed, Trial, hear, trials
 from edge_agent.discovery.challenge import new_code
-from edge_agent.discovery.ports import is_same_port, next_port, stable_url
+from edge_agent.discovery.ports import is_same_port, next_port, stable_url, written_url
 from edge_agent.discovery.stanza import append, free_id
 from edge_agent.labels.page import to_png
 from edge_agent.labels.symbols import symbol
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     drivers = Registry.installed()
     device = free_id(args.config, drivers, "scanner")
     port = args.port or _plugged_in(args.wait)
-    url = stable_url(f"serial:{port}" if port.startswith("/dev/tty") else port, serial_ports())
+    url = stable_url(written_url(port), every_port())
     scheme = parse_url(url).scheme
     _refuse_twice(args.config, url)
     tried = trials(scheme, drivers.of_kind(Kind.SCANNER))
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.yes and not agrees(f"Append this to {args.config}?"):
         return 1
     append(args.config, stanza, drivers)
-    note(f"{device} is in {args.config}; it counts when the agent starts anew")
+    note(f"{device} is in {args.config}; it counts after: systemctl restart edge-agent")
     return 0
 
 

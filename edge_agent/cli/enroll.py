@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ENROLMENT_PORT = 8884  # of config/mosquitto/mosquitto.conf
 ANSWER_LIMIT = 64 << 10
+AGENT_USER = "edge-agent"  # of systemd/edge-agent.sysusers
 PENDING = ".pending"  # beside the key: the key of a request that went out as a file
 
 
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = load(arguments.config, Registry.installed())
     ca, cert, key = _paths(settings)
+    _only_for_the_agent(ca, cert, key)
     if cert.exists() and not arguments.again:
         raise ConfigError("enrol.done", f"{cert} is there already", hint="--again replaces it")
     code = clean_code(arguments.code or _typed())
@@ -98,7 +100,7 @@ def _take(payload: bytes, request: Request, made: NewKey, code: str, paths: tupl
     answer = read_answer(payload, request, code)
     if answer.error:
         raise CommandError("enrol.refused", f"the centre refuses: {answer.error[:200]}")
-    trusted = ca.read_text("ascii", "replace") if ca.exists() else answer.ca
+    trusted = _read(ca).decode("ascii", "replace") if ca.exists() else answer.ca
     check(answer.chain, trusted, made, request.booth)
     if not ca.exists():
         pair.put_one(ca, answer.ca.encode())
@@ -151,6 +153,34 @@ def _paths(settings: Settings) -> tuple[Path, Path, Path]:
             "enrol.no_files", "[uplink.tls] names no cert and key", hint="edge-agent config check"
         )
     return Path(tls.ca), Path(tls.cert), Path(tls.key)
+
+
+def _only_for_the_agent(ca: Path, *own: Path) -> None:
+    """Refuse before the code is spent where the files could not be written, or not be read by the agent.
+
+    Raises ConfigError enrol.files.
+    """
+    for path in (*own, *(() if os.access(ca, os.F_OK) else (ca,))):
+        folder = next(above for above in path.parents if os.access(above, os.F_OK))
+        owner = folder.stat().st_uid
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _not_ours(f"{folder} cannot be written by {_name(os.geteuid())}", owner)
+        if os.geteuid() == 0 and owner != 0:
+            raise _not_ours(f"{folder} belongs to {_name(owner)}, who cannot read what root makes", owner)
+
+
+def _not_ours(words: str, owner: int) -> ConfigError:
+    agent = AGENT_USER if owner == 0 else _name(owner)
+    return ConfigError("enrol.files", words, hint=f"as root: runuser -u {agent} -- edge-agent enroll")
+
+
+def _name(user: int) -> str:
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def _read(path: Path) -> bytes:

@@ -20,8 +20,16 @@ def command_key(path: Path | None) -> bytes | None:
     try:
         with path.open("rb") as file:
             key = bytes.fromhex(file.read(FILE_BYTES).decode("ascii"))
-    except (OSError, ValueError) as error:
-        raise ConfigError("config.command_key", f"cannot read counter.command_key_file: {error}") from error
+    except OSError as error:
+        raise ConfigError(
+            "config.command_key",
+            f"cannot read counter.command_key_file {path}: {error.strerror}",
+            hint=f"it must be there, and the agent must be able to read it: chgrp edge-agent {path}; chmod 640 {path}",
+        ) from error
+    except ValueError as error:
+        raise ConfigError(
+            "config.command_key", f"counter.command_key_file {path} holds no hex", hint="openssl rand -hex 32"
+        ) from error
     if len(key) < KEY_LEAST:
         raise ConfigError(
             "config.command_key",

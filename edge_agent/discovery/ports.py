@@ -22,13 +22,21 @@ from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.ports import ByteLink
 
 SERIAL, HIDRAW, INPUT = "serial", "hidraw", "evdev"
+HIDRAW_NODES = ("/dev/hidraw", "/dev/edge-agent/hidraw")
 LOOK_S = 2.0  # how long a plug is waited for at a time; then the ports are looked at anyway
 
 
 def port_at(written: str) -> Port:
     """The port as a person writes it: /dev/ttyUSB0, or a URL. Raises ConfigError."""
-    url = parse_url(f"{SERIAL}:{written}" if written.startswith("/") else written)
+    url = parse_url(written_url(written))
     return Port(str(url), partial(_open, str(url)), url.scheme == SERIAL and not is_pty(url.address))
+
+
+def written_url(written: str) -> str:
+    """The URL of what a person writes: a node is a serial port, unless its name says otherwise."""
+    if not written.startswith("/"):
+        return written
+    return f"{HIDRAW if written.startswith(HIDRAW_NODES) else SERIAL}:{written}"
 
 
 def stable_url(url: str, ports: Iterable[FoundPort]) -> str:

@@ -28,6 +28,11 @@ from edge_agent.settings.problems import Finding, Problem, shown_path
 MAX_PROBLEMS = 50  # two screens; after mending those the next check shows the rest
 MAX_DIGITS = 18  # TOML promises 64-bit numbers; longer ones are slow to print and never meant
 
+WANTED = {
+    FileNotFoundError: "a copy of config/booth.example.toml there, or the name of another file",
+    PermissionError: "to be asked by root, or by a member of the group edge-agent",
+}
+
 _TOML_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 _TWICE = re.compile("Cannot (overwrite|declare|mutate|redefine)|Duplicate")
 _HUGE_NUMBER = re.compile(r"[0-9][0-9_]{99}|[eE][+-]?[0-9_]{10}")
@@ -63,7 +68,9 @@ def check_file(path: Path, drivers: Registry) -> Checked:
     try:
         data = read_bytes(path)
     except OSError as error:
-        return _only(str(path), Place(), f"cannot be read: {error.strerror or error}")
+        return _only(
+            str(path), Place(), f"cannot be read: {error.strerror or error}", WANTED.get(type(error), "")
+        )
     except ValueError:
         return _only(repr(str(path)), Place(), "cannot be read: no file can have this name")
     return check(data, str(path), drivers)

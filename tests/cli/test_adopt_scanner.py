@@ -74,10 +74,11 @@ def test_without_the_code_nothing_is_written(tmp_path: Path) -> None:
     settings = tmp_path / "booth.toml"
     shutil.copy(EXAMPLE, settings)
     with serial_port() as (far, name):
-        program = adopt(f"serial:{name}", "-c", str(settings), "--yes", "--wait", "1")
+        program = adopt(name, "-c", str(settings), "--yes", "--wait", "1")
         os.write(far, b"Bx7/cdef-aYq_cdef\r")
         _, err = program.communicate(timeout=60)
     assert program.returncode == 1
+    assert f"serial:{name}" in err, "a node may be named as it is"
     assert "devices.not_proved" in err
     assert settings.read_text() == EXAMPLE.read_text()
 

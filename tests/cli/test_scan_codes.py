@@ -56,6 +56,21 @@ def test_a_short_key_is_refused(settings: Path) -> None:
     assert main(["scan", "codes", "-c", str(settings)]) == 2
 
 
+@pytest.mark.parametrize("content", [None, "no hex"])
+def test_a_key_that_cannot_be_read_is_named_with_what_to_do(
+    settings: Path, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = settings.parent / "command.key"
+    key.unlink()
+    if content is not None:
+        key.write_text(content)
+    assert main(["scan", "codes", "-c", str(settings)]) == 2
+    said = capsys.readouterr().err
+    assert str(key) in said
+    assert ("chmod 640" if content is None else "openssl rand -hex 32") in said
+    assert "Errno" not in said
+
+
 def test_couriers_of_the_settings_are_known_to_scan_parse(
     settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 from decimal import Decimal
@@ -71,7 +72,16 @@ def test_a_good_file_gives_settings(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = tmp_path / "no.toml"
-    assert refusal(path) == f"{path}:1:1 cannot be read: No such file or directory"
+    wanted = "a copy of config/booth.example.toml there, or the name of another file"
+    assert refusal(path) == f"{path}:1:1 cannot be read: No such file or directory; expected {wanted}"
+
+
+def test_a_file_that_is_closed_to_us_says_who_may_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("edge_agent.settings.load.read_bytes", refused)
+    assert "member of the group edge-agent" in refusal(Path("/etc/edge-agent/booth.toml"))
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
