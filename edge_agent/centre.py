@@ -144,5 +144,5 @@ def _password(path: Path | None) -> str:
         raise ConfigError(
             "uplink.password",
             f"cannot read uplink.password_file {path}: {why}",
-            hint=f"it must be there, and the agent must be able to read it: chgrp edge-agent {path}; chmod 640 {path}",
+            hint="it must be there, and be readable for the agent: chgrp edge-agent FILE; chmod 640 FILE",
         ) from error

@@ -37,11 +37,15 @@ def register(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when done or none lies here, 1 when some do, 3 when the agent cannot be reached."""
+    """0 when done or none lies here, 1 when some do, or none of these; 3 when the agent is not reached."""
     answer = ask(args.socket, _request(args))
     lines = [json.dumps(answer)] if args.json else list(map(one_line, _lines(args.order, answer)))
     tell("\n".join(lines))
-    return FAULT if args.order == "list" and answer["count"] else 0
+    return FAULT if _needs_somebody(args.order, answer) else 0
+
+
+def _needs_somebody(order: str, answer: dict[str, Any]) -> bool:
+    return bool(order == "list" and answer["count"]) or (order == "release" and not answer["released"])
 
 
 def _request(args: argparse.Namespace) -> dict[str, Any]:
@@ -58,7 +62,8 @@ def _lines(order: str, answer: dict[str, Any]) -> Iterator[str]:
         yield json.dumps({"subject": answer["subject"], "data": answer["data"]}, ensure_ascii=False)
         return
     if order == "release":
-        yield f"{answer['released']} released, {answer['count']} left"
+        none = "" if answer["released"] else "no dead letter has such a number: "
+        yield f"{none}{answer['released']} released, {answer['count']} left"
         if "next" in answer:
             yield f"more of these numbers wait: edge-agent letters release {answer['next']} TO"
         return

@@ -70,7 +70,7 @@ def _run(words: list[str]) -> int:
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
-    """The arguments understood, or SystemExit after a help or a refusal. Raises ConfigError as `told` does."""
+    """The arguments, or SystemExit after a help or a refusal. Raises ConfigError as `told` does."""
     try:
         return _parser(words[:1]).parse_args(words)
     except SystemExit:

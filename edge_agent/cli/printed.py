@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from edge_agent.cli.terminal import note
 from edge_agent.local.client import ask
 
 LOOK_S = 0.3  # how often a waiting job is looked at
@@ -18,11 +19,21 @@ WAITING = frozenset({"received", "rendered", "queued", "sending"})
 CAME_OUT = frozenset({"sent", "confirmed"})
 
 
+WHY = {  # what a job waits for, or waited for in vain, as a person can see to it
+    "printer.not_ready": "the printer is not ready: edge-agent status says what it needs",
+    "print.quota": "the hour's labels_per_hour or paper_m_per_hour are used up; it goes on by itself",
+    "print.suspended": "orders to this printer are held: see to it, then edge-agent print test",
+}
+
+
 def end_of(socket: Path, job: dict[str, Any]) -> dict[str, Any]:
     """The job once it has ended, or as it stands when it takes too long."""
     ends = time.monotonic() + WAIT_S
-    pause = Event()
+    pause, told = Event(), ""
     while job["state"] in WAITING and time.monotonic() < ends:
+        if job["reason"] != told and (why := WHY.get(job["reason"])):
+            note(f"it waits: {why}")
+            told = job["reason"]
         pause.wait(LOOK_S)
         job = ask(socket, {"op": "print.job", "job": job["job"]})
     return job

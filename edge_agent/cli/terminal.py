@@ -42,7 +42,7 @@ def told() -> Iterator[None]:
 
 
 def open_streams() -> None:
-    """Put the null device where a caller has closed a standard stream: Python has None there, which breaks late."""
+    """Put the null device where a standard stream is closed: Python has None there, which breaks late."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the whole run

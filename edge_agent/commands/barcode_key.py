@@ -24,7 +24,7 @@ def command_key(path: Path | None) -> bytes | None:
         raise ConfigError(
             "config.command_key",
             f"cannot read counter.command_key_file {path}: {error.strerror}",
-            hint=f"it must be there, and the agent must be able to read it: chgrp edge-agent {path}; chmod 640 {path}",
+            hint="it must be there, and be readable for the agent: chgrp edge-agent FILE; chmod 640 FILE",
         ) from error
     except ValueError as error:
         raise ConfigError(

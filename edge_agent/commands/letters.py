@@ -76,6 +76,10 @@ class Letters:
         """Those of a range are recorded anew under new numbers, and leave as every event does."""
         first = _number(args, "from")
         last = _number(args, "to", first)
+        if last < first:
+            raise CommandError(
+                "command.arguments", f"there is nothing from {first} to {last}: lower number first"
+            )
         try:
             stored = await self._ledger.letters.release(first, last, AT_ONCE)
         except ValueError as error:

@@ -31,6 +31,7 @@ from edge_agent.counter.numbered import begin_numbered, commit_step
 from edge_agent.counter.parcel import Parcel, Phase, State, state_from_json
 from edge_agent.counter.printing import other_label, print_label, was_sending
 from edge_agent.counter.reading import Reading
+from edge_agent.counter.refusing import not_begun, nothing_to
 from edge_agent.counter.scanned import Flood, Repeats, storable
 from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.counter.settling import Settled, Settler
@@ -38,7 +39,7 @@ from edge_agent.counter.zero import is_below_zero, is_underload
 from edge_agent.crash import reach
 from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry
-from edge_agent.sdk.errors import CommandError, DeviceError
+from edge_agent.sdk.errors import DeviceError
 from edge_agent.sdk.values import PrinterState, Proof, Ready, Scan, Stamp, Weight
 from edge_agent.whole import whole
 
@@ -198,7 +199,7 @@ class Counter:
                 tentative = Tentative(self.state)
                 tentative.take(self._flow.step(self.state, Ordered(self._ports.clock.stamp(), order)))
             if tentative.state == before.state:
-                raise CommandError("flow.nothing_to_do", f"{order} means nothing to {self.state.phase}")
+                raise nothing_to(order, self.state.phase)
             await self._commit(tentative)
             return self.state
 
@@ -210,7 +211,7 @@ class Counter:
         async with self._step:
             tentative, flow = Tentative(self.state), None if self._left_over else self._flow
             if refused := await begin_numbered(self._ports, flow, tentative):
-                raise CommandError(f"flow.{refused}", f"no parcel can be begun: {refused}")
+                raise not_begun(refused)
             await self._commit(tentative)
             return self.state
 

@@ -1,4 +1,4 @@
-"""`edge-agent enroll` where the files could not lie: told before the one-time code is spent, and never a traceback.
+"""`edge-agent enroll` where its files could not lie: told before the code is spent, and never a traceback.
 
 How it enrols is tests/system/test_mosquitto_config.py.
 """

@@ -6,12 +6,14 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_agent.cli.main import main
+from edge_agent.cli.printed import end_of
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, Stage, stage
 from tests.cli.program import edge_agent
@@ -218,6 +220,16 @@ def test_no_name_in_the_queue_can_act_on_the_terminal(tmp_path: Path) -> None:
 def test_a_test_page_that_did_not_come_out_ends_with_1(tmp_path: Path, state: str) -> None:
     code, shown = show(tmp_path, {**JOB, "kind": "test", "state": state}, "test")
     assert (code, state in shown) == (1, True)
+
+
+def test_who_waits_for_a_test_page_is_told_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    waiting = {**JOB, "state": "queued", "reason": "printer.not_ready"}
+    answers = iter([waiting, waiting, {**waiting, "state": "expired"}])
+    monkeypatch.setattr("edge_agent.cli.printed.ask", lambda *_: next(answers))
+    told = io.StringIO()
+    with redirect_stderr(told):
+        assert end_of(tmp_path / "s", waiting)["state"] == "expired"
+    assert told.getvalue() == "it waits: the printer is not ready: edge-agent status says what it needs\n"
 
 
 @pytest.mark.parametrize("words", [("test",), ("queue",), ("cancel", "x"), ("reprint", "x"), ("roll",)])

@@ -119,10 +119,14 @@ async def test_the_verbs_for_dead_letters_and_parcels_reach_the_agent(
     assert await verb("letters", "list") == (0, "0 dead letters\n")
     code, told = await verb("letters", "show", "7")
     assert (code, "[letters.unknown]" in told) == (1, True)
+    code, told = await verb("letters", "release", "7")
+    assert (code, told) == (1, "no dead letter has such a number: 0 released, 0 left\n")
     code, told = await verb("parcel", "void")
     assert (code, "nothing_to_do" in told) == (1, True)
+    assert "there is nothing to void now: no parcel is in hand" in told
     code, told = await verb("parcel", "number")
     assert (code, "number" in told) == (1, True), told
+    assert "the centre must lease numbers" in told
     following = screen.running.record.events + 1
     screen.running.central.moods.reject_seqs = dict.fromkeys(range(following, following + 4), "event.type")
     await screen.running.scanner.scan("HELLO")

@@ -565,6 +565,8 @@ async def test_orders_with_nothing_in_hand_are_refused(tmp_path: Path) -> None:
             with pytest.raises(CommandError) as refused:
                 await bench.counter.order(order)
             assert refused.value.code == "flow.nothing_to_do"
+            assert refused.value.message == f"there is nothing to {order} now: no parcel is in hand"
+            assert "edge-agent" in refused.value.hint
 
 
 # After a stop

@@ -142,7 +142,9 @@ async def test_a_missing_file_is_named_and_looked_for_again(
 
 
 @pytest.mark.parametrize("which", ["ca", "cert", "key"])
-@pytest.mark.parametrize("content", [None, "rubbish", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize(
+    "content", [None, "rubbish", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"]
+)
 async def test_a_file_that_is_missing_or_none_is_named_with_a_code_of_its_own(
     authority: Authority, tmp_path: Path, which: str, content: str | None
 ) -> None:

@@ -145,6 +145,12 @@ async def test_arguments_of_another_kind_are_refused(ledger: Ledger, args: dict[
         await letters.release(args)
 
 
+async def test_a_range_that_goes_backwards_is_refused(ledger: Ledger) -> None:
+    letters = Letters(ledger, ManualClock(), Health(), lambda _: None)
+    with pytest.raises(CommandError, match="lower number first"):
+        await letters.release({"from": 9, "to": 7})
+
+
 # What is forgotten
 
 
@@ -329,6 +335,9 @@ def test_the_verb_asks_and_shows() -> None:
     assert _shown("release", {"released": 64, "count": 6, "next": 65}) == [
         "64 released, 6 left",
         "more of these numbers wait: edge-agent letters release 65 TO",
+    ]
+    assert _shown("release", {"released": 0, "count": 6}) == [
+        "no dead letter has such a number: 0 released, 6 left"
     ]
     assert _shown("show", {**letter, "time": None, "subject": "x", "data": {"text": "z"}}) == [
         "7  scan.read  schema  time not kept",
