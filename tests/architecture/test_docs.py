@@ -53,7 +53,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     ]
     lines += re.findall(r"`([^`]+)`", prose(page))
     for line in lines:
-        words = line.removeprefix("$ ").partition(" #")[0].strip()
+        words = line.removeprefix("$ ").partition(" #")[0].partition(" > ")[0].strip()
         if words.startswith(PROGRAMS) and "|" not in words and "…" not in words:
             yield shlex.split(words)
 

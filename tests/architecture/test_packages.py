@@ -41,3 +41,19 @@ def test_every_runtime_dependency_is_in_the_pinned_file() -> None:
     pinned = (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8")
     names = [wanted.partition(">=")[0] for wanted in document["project"]["dependencies"]]
     assert [name for name in names if f"\n{name}==" not in f"\n{pinned}"] == []
+
+
+def test_every_file_of_our_packages_is_in_the_wheel() -> None:
+    """Templates, SQL and markers are no modules: a wheel has them only where package-data names them."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = document["tool"]["setuptools"]["package-data"]
+    named = {
+        file for package, globs in patterns.items() for glob in globs for file in (ROOT / package).glob(glob)
+    }
+    beside = {
+        file
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and file.suffix not in {".py", ".pyc"}
+    }
+    assert beside == named
