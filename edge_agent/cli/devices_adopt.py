@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if told := _told(url, device, drivers):
         return _write(args, told, drivers)
     specs = drivers.of_kind(Kind.SCALE)
-    wanted = wanted_by(args, port)
+    wanted = wanted_by(args, port, specs)
     found = asyncio.run(identify(port, specs, SystemClock(), wanted))
     _tell(found, stanza_of(found, url, device), as_json_too=args.json)
     if found.verdict.decided is None:

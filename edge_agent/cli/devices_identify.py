@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         parts = [*("\n".join(lines(*one)) for one in shown), *_errors(found)]
         tell("\n\n".join(parts) or "no serial ports")
+    if args.display and any(one.clearest and not one.verdict.guesses for one, _ in shown):
+        note(f"nothing of this reads {args.display[:40]!a}: write it as the display does")
     outcomes = [one.outcome for one, _ in shown]
     return 0 if Outcome.DECIDED in outcomes and Outcome.AMBIGUOUS not in outcomes else 1
 
@@ -77,7 +79,7 @@ async def _identify(
 
 async def _one(port: Port, specs: Sequence[DriverSpec], args: argparse.Namespace) -> Finding | LinkError:
     try:
-        return await identify(port, specs, SystemClock(), wanted_by(args, port))
+        return await identify(port, specs, SystemClock(), wanted_by(args, port, specs))
     except LinkError as error:
         return error
 
@@ -86,30 +88,36 @@ def _errors(found: Sequence[Finding | LinkError]) -> list[str]:
     return [str(one) for one in found if isinstance(one, LinkError)]
 
 
-def wanted_by(args: argparse.Namespace, port: Port) -> Wanted:
-    """What the arguments want of a port; each question is told on stderr before it is sent."""
+def wanted_by(args: argparse.Namespace, port: Port, specs: Sequence[DriverSpec]) -> Wanted:
+    """What the arguments want of a port; each question is told before it is sent. Raises ConfigError."""
 
     def announce(spec: DriverSpec) -> None:
-        line = shown_line(spec.serial if port.has_line else None)
-        note(f"{port.url}: asking as {spec.name} ({line}): {spec.probe.hex(' ')} {shown_bytes(spec.probe)}")
+        line = f" ({shown_line(spec.serial)})" if port.has_line else ""
+        note(f"{port.url}: asking as {spec.name}{line}: {spec.probe.hex(' ')} {shown_bytes(spec.probe)}")
 
     return Wanted(
         listen_s=args.seconds or LISTEN_S,
         lines=[parse_line(args.line)] if args.line else (),
-        known=known_by(args.set),
+        known=known_by(args.set, specs),
         display=display_by(args.display),
         ask=args.probe,
         tell=announce,
     )
 
 
-def known_by(pairs: Sequence[str]) -> dict[str, str]:
-    """Settings from NAME=VALUE. Raises ConfigError."""
-    known = {}
+def known_by(pairs: Sequence[str], specs: Sequence[DriverSpec]) -> dict[str, str]:
+    """Settings from NAME=VALUE. Raises ConfigError, also for one that no protocol has."""
+    known, names = {}, {option.name for spec in specs for option in spec.options} | {"dialect"}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():
             raise ConfigError("devices.usage", f"{pair[:40]!a} is no NAME=VALUE", hint="as --set unit=kg")
+        if name not in names:
+            raise ConfigError(
+                "devices.usage",
+                f"no protocol has a setting {name[:40]!a}",
+                hint=f"known: {', '.join(sorted(names))}",
+            )
         known[name] = value
     return known
 
@@ -167,8 +175,7 @@ def _guess(guess: Guess, *, strong: bool) -> dict[str, Any]:
 def lines(found: Finding, stanza: Stanza | None) -> Iterator[str]:
     """A finding for a person; every byte of the device in hex or escaped."""
     yield f"{found.url}: {SAY[found.outcome]}"
-    heard = ", ".join(f"{shown_line(one.line)}: {len(one.data)} bytes" for one in found.heard)
-    yield f"  heard at {heard}"
+    yield f"  heard {', '.join(map(_heard_words, found.heard))}"
     clearest = found.clearest
     if clearest and not found.verdict.strong:
         yield f"  for example {clearest.data[:SAMPLE_BYTES].hex(' ')}"
@@ -182,10 +189,17 @@ def lines(found: Finding, stanza: Stanza | None) -> Iterator[str]:
         yield f"  {ADVISE[found.outcome]}"
 
 
+def _heard_words(one: Recording) -> str:
+    at = f" at {shown_line(one.line)}" if one.line else ""
+    asked = f" when asked {shown_bytes(one.asked)}" if one.asked else ""
+    return f"{len(one.data)} bytes{at}{asked}"
+
+
 def _guess_lines(number: int, guess: Guess, *, strong: bool) -> Iterator[str]:
     strength = "" if strong else "  (weak)"
     yield f"  {number}. {guess.name}  {guess.score.mark} of 100{strength}  {guess.spec.title}"
-    yield f"     {shown_line(guess.line)}; {', '.join(guess.score.reasons)}"
+    line = f"{shown_line(guess.line)}; " if guess.line else ""
+    yield f"     {line}{', '.join(guess.score.reasons)}"
     for reading in guess.score.samples:
         yield f"     {reading.raw.hex(' ')}  {shown_bytes(reading.raw)}  {_reading(reading)}"
     for opened in guess.opens:

@@ -54,7 +54,7 @@ class ShownDevice(TypedDict):
 
 
 def run(args: argparse.Namespace) -> int:
-    """0, also where there is no port."""
+    """0, also where there is no port; 1 where a configured device has none."""
     ports = [*serial_ports(), *input_ports(), *hid_ports()]
     devices = configured(args.config) if args.config else []
     here = [shown_port(port, devices) for port in ports]
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         tell(json.dumps({"ports": here, "printers": printers, "devices": meant}, indent=2))
     else:
         tell("\n".join((*lines(here, meant), *printer_lines(printers))))
-    return 0
+    return 1 if any(device["present"] is False for device in meant) else 0
 
 
 def configured(file: Path) -> list[tuple[str, Device]]:
@@ -98,7 +98,9 @@ def _own(port: FoundPort) -> str:
 def shown_device(kind: str, device: Device, ports: Sequence[FoundPort]) -> ShownDevice:
     """One configured device, and whether its port is there."""
     shown = device.port.startswith(("serial:", "evdev:", "hidraw:"))
+    node = device.port.partition(":")[2]
     here = any(is_same_port(device.port, _own(port)) for port in ports)
+    here = here or (node.startswith("/") and Path(node).exists())  # one that the list leaves out
     return ShownDevice(
         id=device.id,
         kind=kind,

@@ -19,7 +19,7 @@ from edge_agent.discovery.recording import Recording
 from edge_agent.sdk.driver import show
 from edge_agent.sdk.errors import DeviceError, ProtocolError
 from edge_agent.sdk.ports import Codec
-from edge_agent.sdk.values import Reading
+from edge_agent.sdk.values import Reading, Status
 
 Value = Reading | ProtocolError
 
@@ -62,8 +62,13 @@ class Score:
         return not self.checked and all(reading.raw.strip().isdigit() for reading in self.readings)
 
     @property
+    def is_refusal(self) -> bool:
+        """Whether it only says that it did not understand: many protocols say so alike."""
+        return all(reading.status is Status.ERROR for reading in self.readings)
+
+    @property
     def is_strong(self) -> bool:
-        proves = self.candidate.spec.name != PROFILE and not self.is_bare
+        proves = self.candidate.spec.name != PROFILE and not self.is_bare and not self.is_refusal
         return self.mark >= STRONG_MARK and self.good >= FRAMES_WANTED and proves
 
     @property
@@ -97,6 +102,8 @@ class Score:
             told.append(f"fewer than {FRAMES_WANTED} frames prove nothing")
         if self.candidate.spec.name == PROFILE:
             told.append("a line like this proves no protocol")
+        if self.good and self.is_refusal:
+            told.append("only refusals: many protocols refuse alike")
         if self.good and self.is_bare:
             told.append("only digits: a barcode scanner sends the same")
         return tuple(told)

@@ -112,13 +112,14 @@ def _first(recordings: Iterable[Recording], forms: Forms, display: Display | Non
         recording = with_parity_seen(heard)
         for group in forms.values() if recording.chunks else ():
             guess = _guess(group, recording, display)
-            if guess and guess.score.mark > _mark(guesses.get(guess.name)):
+            if guess and _worth(guess) > _worth(guesses.get(guess.name)):
                 guesses[guess.name] = guess
     return _verdict(list(guesses.values()))
 
 
-def _mark(guess: Guess | None) -> int:
-    return guess.score.mark if guess else 0
+def _worth(guess: Guess | None) -> tuple[bool, int]:
+    """What proves something goes before what has more marks."""
+    return (guess.score.is_strong, guess.score.mark) if guess else (False, 0)
 
 
 def _verdict(guesses: list[Guess]) -> Verdict:

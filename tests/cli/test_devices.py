@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import socket
 import sys
 import threading
@@ -145,10 +146,19 @@ def test_the_ports_of_this_box_can_be_listed(capsys: pytest.CaptureFixture[str])
 def test_configured_devices_are_listed_beside_them(booth: Path, capsys: pytest.CaptureFixture[str]) -> None:
     booth.write_text(VALID + '[[scale]]\nid = "pan"\ndriver = "st_gs"\nport = "serial:/dev/none"\n')
     code, shown = asked(capsys, "list", "-c", str(booth))
-    assert code == 0
+    assert code == 1, "one is missing"
     assert shown["devices"] == [
         {"id": "pan", "kind": "scale", "driver": "st_gs", "port": "serial:/dev/none", "present": False}
     ]
+
+
+def test_a_port_that_is_there_is_present_though_no_list_has_it(
+    booth: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with bench(tmp_path, "st_gs") as scale:
+        booth.write_text(f'{VALID}[[scale]]\nid = "pan"\ndriver = "st_gs"\nport = "serial:{scale.port}"\n')
+        code, shown = asked(capsys, "list", "-c", str(booth))
+    assert (code, shown["devices"][0]["present"]) == (0, True)
 
 
 def test_settings_that_are_invalid_are_wrong_usage(booth: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,6 +208,15 @@ def test_the_same_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "53 54 2c 47 53" in out
     assert '"ST,GS,+ 12.345kg"  ok 12.345 kg stable' in out
     assert "[[scale]]" in out
+    assert re.search(r"^  heard [0-9]+ bytes$", out, re.MULTILINE), "a pty has no line settings"
+
+
+def test_a_display_that_nothing_reads_is_told_as_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with bench(tmp_path, "st_gs") as scale:
+        assert main(["devices", "identify", scale.port, "--display", "12.3 kg"]) == 1
+    assert "nothing of this reads '12.3 kg'" in capsys.readouterr().err
 
 
 def test_an_ambiguous_scale_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,6 +271,7 @@ def test_raw_text_of_a_device_is_escaped(tmp_path: Path, capsys: pytest.CaptureF
         ["/dev/../x"],
         ["/dev/x", "--line", "9600"],
         ["/dev/x", "--set", "unit"],
+        ["/dev/x", "--set", "unt=kg"],
         ["/dev/x", "--display", "heavy"],
         ["/dev/x", "--display", "1.0 stone"],
     ],

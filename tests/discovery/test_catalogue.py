@@ -119,6 +119,15 @@ async def test_a_scale_that_answers_another_ones_question_is_found_by_the_answer
     assert "cas_pd2 (ecr_2)" in [guess.name for guess in found.verdict.strong]
 
 
+@pytest.mark.parametrize("name", ["mt_sics", "nci", "sma"])
+async def test_a_scale_that_refuses_another_ones_question_is_asked_on_until_it_understands(name: str) -> None:
+    """Over the network all questions reach it; a refusal says little of what it speaks."""
+    found = await Stand(catalogue()[name], {}).identify(SPECS, Wanted(ask=True))
+    strong = [guess.spec.name for guess in found.verdict.strong]
+    assert strong
+    assert set(strong) == {name}
+
+
 async def test_asking_is_told_before_it_is_done() -> None:
     stand = Stand(catalogue()["dibal"], {})
     told: list[tuple[str, int]] = []
