@@ -47,6 +47,18 @@ class Pattern:
         return s10_check_digit(digits) if self.check == "s10" else gs1_check_digit(digits)
 
 
+def may_meet(one: str, other: str) -> bool:
+    """Whether two patterns can spell the same number: place by place the same, or both a digit."""
+    return len(one) == len(other) and all(
+        a == b or (_is_digit(a) and _is_digit(b) and not (a + b).isdigit())
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _is_digit(place: str) -> bool:
+    return place.isdigit() or place in "#*"
+
+
 def pattern(text: object, check: object) -> Pattern:
     """Raises CommandError number.pattern."""
     if not isinstance(text, str) or check not in CHECKS or not isinstance(check, str):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from edge_agent.barcodes.numbering import Pattern, pattern
+from edge_agent.barcodes.numbering import Pattern, may_meet, pattern
 from edge_agent.barcodes.parse import parse
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.ledger.ledger import Entry, Ledger
@@ -210,15 +210,21 @@ class Numbers:
         return until_ms
 
     async def _check_overlap(self, block: Block) -> None:
-        """Of an open lease every number counts, of a closed one those that were used."""
+        """Of an open lease every number counts, of a closed one those that were used.
+
+        Of another pattern that can spell the same numbers all count: the two are a mistake of the centre.
+        """
         if len(self._blocks) >= OPEN_BLOCKS:
             raise CommandError(
                 "number.full", f"{OPEN_BLOCKS} leases are open", hint="have one returned first"
             )
         for other in await self._ledger.blocks():
             last = other.last if other.state == "open" else other.next - 1
-            apart = other.pattern != block.pattern or block.last < other.first or block.first > last
-            if not apart:
+            if other.pattern == block.pattern:
+                overlaps = block.first <= last and other.first <= block.last
+            else:
+                overlaps = other.first <= last and may_meet(other.pattern, block.pattern)
+            if overlaps:
                 raise CommandError("number.overlap", f"overlaps with lease {other.lease}")
 
     def _told(self, block: Block) -> JsonValue:

@@ -226,6 +226,32 @@ async def test_used_numbers_of_a_closed_lease_are_not_leased_again_the_unused_on
         assert (await run.use())[2:10] == "00000101"
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "meet"),
+    [
+        (("RR########*BD", "s10"), ("RR########7BD", "none"), True),
+        (("A#####", "none"), ("A1####", "none"), True),
+        (("A#####*", "mod10"), ("A0####*", "mod10"), True),
+        (("A#####", "none"), ("AB####", "none"), False),
+        (("A#####", "none"), ("A####", "none"), False),
+        (("RR########*BD", "s10"), ("CP########*BD", "s10"), False),
+    ],
+)
+async def test_two_patterns_that_can_spell_one_number_are_not_leased_together(
+    box: Box, first: tuple[str, str], second: tuple[str, str], meet: bool
+) -> None:
+    """The ranges need not even meet: such a pair is a mistake, and a voided parcel keeps its number."""
+    async with box.run() as run:
+        await run.lease("L-1", 100, 109, pattern=first[0], check=first[1])
+        if meet:
+            assert (
+                await code_of(run.lease("L-2", 500, 509, pattern=second[0], check=second[1]))
+                == "number.overlap"
+            )
+        else:
+            await run.lease("L-2", 100, 109, pattern=second[0], check=second[1])
+
+
 async def test_no_more_leases_are_open_than_are_looked_after(box: Box) -> None:
     async with box.run() as run:
         for number in range(OPEN_BLOCKS):
