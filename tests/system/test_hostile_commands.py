@@ -205,8 +205,9 @@ async def test_a_thousand_hostile_commands_are_refused_each_with_its_reason(tmp_
         await attack(running, running.broker.port)
 
 
-async def test_the_same_through_a_real_mosquitto(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    async with stage(tmp_path, Show(io.StringIO()), pace(mosquitto.port)) as running:
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_the_same_through_a_real_mosquitto(tmp_path: Path, mosquitto: Mosquitto, protocol: str) -> None:
+    async with stage(tmp_path, Show(io.StringIO()), pace(mosquitto.port, protocol)) as running:
         await attack(running, mosquitto.port)
 
 
