@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.crash import reach
@@ -24,6 +23,7 @@ from edge_agent.uplink.messages import compact
 from edge_agent.uplink.notices import Notice, Notices, Shed
 from edge_agent.uplink.orders import CommandMessage, Refused, read_order
 from edge_agent.uplink.publisher import Publisher
+from edge_agent.uplink.returning import Returning
 from edge_agent.uplink.session import Session
 from edge_agent.uplink.standing import Presence, Standing
 from edge_agent.uplink.topics import Topics
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 __all__ = ["Presence", "Uplink"]
 
 CHECK_S = 2.0  # look at the timers this often while something is unacknowledged; an idle booth sleeps
-CENTRAL_BACK_S = 2.0  # nine thousand booths must not answer a restarted centre in the same instant
 COMMANDS_WAITING = 8  # half of our Receive Maximum: the other half stays free for acknowledgements
 METRICS_KEPT = 12  # an hour of them, one each five minutes
 METRICS_S = 3600  # a figure of an hour ago explains nothing that still matters
@@ -87,7 +86,7 @@ class Uplink:
         self.desired: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
         self._loop = asyncio.get_running_loop()
         self._busy = asyncio.Event()
-        self._random = random.Random()  # noqa: S311 - spreads answers, guards nothing
+        self._returning = Returning(self._tell_again)
 
     @property
     def acked(self) -> int:
@@ -209,18 +208,14 @@ class Uplink:
             self.on_certificate(message.payload)
             message.done()
         elif message.topic == self._topics.central_epoch:
-            self._central_is_back(fresh=not message.retained)
+            if not message.retained:  # the session has just told everything
+                self._returning.said()
             message.done()
         else:
             message.done()
 
-    def _central_is_back(self, *, fresh: bool) -> None:
-        """Tell the state again, and what was under way when it was away; spread over a whole fleet."""
-        if not fresh:
-            return  # the session has just told both
-        self._loop.call_later(self._random.uniform(0.0, CENTRAL_BACK_S), self._tell_again)
-
     def _tell_again(self) -> None:
+        """The state, and what was under way when the centre was away."""
         self._standing.anew()
         self.publisher.resend()
 

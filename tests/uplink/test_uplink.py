@@ -247,9 +247,13 @@ async def test_a_state_the_broker_had_no_room_for_is_told_later(broker: Broker, 
     async with centre_on(broker.port) as centre, opened(tmp_path, broker.port) as bench:
         await until(lambda: broker.stats.pubacks_sent >= 2)
         broker.faults.puback_reason = 0
-        bench.uplink._notices._not_before_s.clear()  # thirty seconds later
-        bench.uplink._notices.pump()
-        await until(lambda: centre.states)
+
+        def thirty_seconds_later() -> object:
+            bench.uplink._notices._not_before_s.clear()
+            bench.uplink._notices.pump()
+            return centre.states
+
+        await until(thirty_seconds_later)  # the refusals may still be on their way
 
 
 async def test_the_state_tells_its_alarms(broker: Broker, tmp_path: Path) -> None:
@@ -321,6 +325,25 @@ async def test_a_centre_that_comes_back_is_told_the_state_and_what_it_may_have_m
             await until(lambda: len(centre.states) > states)
             await centre.acknowledge(bench.ledger.epoch, 0)
             await until(lambda: sorted(set(centre.seqs)) == [1, 2, 3])
+
+
+async def test_a_centre_that_says_so_in_a_loop_is_told_once(broker: Broker, tmp_path: Path) -> None:
+    async with centre_on(broker.port) as centre, opened(tmp_path, broker.port) as bench:
+        await until(lambda: centre.states)
+        await bench.commit(3)
+        states, timers = len(centre.states), _timers()
+        for number in range(300):
+            bench.uplink.arrived(Inbound(EPOCH, b"%d" % number, False, lambda: None))
+        assert _timers() <= timers + 2
+        await until(lambda: len(centre.states) > states)
+        bench.uplink.arrived(Inbound(EPOCH, b"again", False, lambda: None))
+        await asyncio.sleep(0.3)
+        assert len(centre.states) == states + 1
+        assert bench.uplink.health.resent <= 3
+
+
+def _timers() -> int:
+    return len(asyncio.get_running_loop()._scheduled)  # type: ignore[attr-defined]
 
 
 # Events
