@@ -24,10 +24,12 @@ MISSED = frozenset({"link.absent", "link.other_device"})
 def opener(settings: Settings) -> Opener:
     """Opens a device's port. Raises LinkError link.other_mode for a scanner that is there in another mode."""
     scanners = {scanner.id for scanner in settings.scanner}
+    every = (*settings.scanner, *settings.scale, *settings.printer)
+    bound = {one.id: one.usb_id for one in every if one.usb_id}
 
     async def open_port(url: str, serial: SerialSettings, device: str) -> ByteLink:
         try:
-            return await open_link(url, serial, device=device)
+            return await open_link(url, serial, device=device, usb_id=bound.get(device, ""))
         except LinkError as error:
             if device not in scanners or error.code not in MISSED:
                 raise

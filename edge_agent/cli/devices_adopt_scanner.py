@@ -27,6 +27,7 @@ from edge_agent.links.find_input import input_ports
 from edge_agent.links.find_usb import usb_ports
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.links.open import open_link, parse_url
+from edge_agent.links.usb_identity import usb_id_of
 from edge_agent.logs import one_line
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import SystemClock
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             device=url,
             hint="is the scanner the one on this port? A keyboard cannot prove itself",
         )
-    stanza = believed.stanza(url, device)
+    stanza = believed.stanza(url, device).bound(usb_id_of(url))
     tell(stanza.text())
     if not args.yes and not agrees(f"Append this to {args.config}?"):
         return 1

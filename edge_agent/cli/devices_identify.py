@@ -21,6 +21,7 @@ from edge_agent.discovery.stanza import Stanza, of_guess, remark
 from edge_agent.discovery.sweep import LISTEN_S, Port
 from edge_agent.discovery.verdict import Display, Guess
 from edge_agent.links.find import serial_ports
+from edge_agent.links.usb_identity import usb_id_of
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import DriverSpec, Kind, show
@@ -135,7 +136,7 @@ def display_by(text: str | None) -> Display | None:
 def stanza_of(found: Finding, port: str, device: str = "scale") -> Stanza | None:
     """The table for the settings, where one guess is left."""
     decided = found.verdict.decided
-    return of_guess(decided, found.heard, port, device) if decided else None
+    return of_guess(decided, found.heard, port, device).bound(usb_id_of(port)) if decided else None
 
 
 def as_json(found: Finding, stanza: Stanza | None) -> dict[str, Any]:

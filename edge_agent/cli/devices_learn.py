@@ -33,9 +33,10 @@ from edge_agent.discovery.recording import (
     to_json,
     with_parity_seen,
 )
-from edge_agent.discovery.stanza import of_profile
+from edge_agent.discovery.stanza import Stanza, of_profile
 from edge_agent.discovery.sweep import LISTEN_S, Port, lines_to_try, listen, sweep
 from edge_agent.links.find import serial_ports
+from edge_agent.links.usb_identity import usb_id_of
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import SerialSettings, show
@@ -148,11 +149,15 @@ def as_json(learnt: Learnt, port: str) -> dict[str, Any]:
                 "settings": {name: _plain(value) for name, value in profile.given.items()},
                 "columns": [profile.number.start + 1, profile.number.stop],
                 "notes": profile.notes,
-                "stanza": of_profile(profile.score.candidate, learnt.line, port).text(),
+                "stanza": _stanza(profile, learnt, port).text(),
             }
             for profile in learnt.profiles
         ],
     }
+
+
+def _stanza(profile: Profile, learnt: Learnt, port: str) -> Stanza:
+    return of_profile(profile.score.candidate, learnt.line, port).bound(usb_id_of(port))
 
 
 def _plain(value: object) -> object:
@@ -171,7 +176,7 @@ def lines(learnt: Learnt, weighings: Sequence[Weighing], port: str) -> Iterator[
         yield f"profile {number} reads every known weight; {', '.join(one.score.reasons[:2])}"
         yield from (f"  {line}" for line in _details(one))
         yield ""
-        yield of_profile(one.score.candidate, learnt.line, port).text().rstrip("\n")
+        yield _stanza(one, learnt, port).text().rstrip("\n")
 
 
 def _details(profile: Profile) -> Iterator[str]:

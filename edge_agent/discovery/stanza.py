@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -44,6 +44,14 @@ class Stanza:
     def is_complete(self) -> bool:
         """Whether nothing is left to be answered."""
         return QUESTION not in self.values.values()
+
+    def bound(self, usb_id: str) -> Stanza:
+        """The same, for nothing but this USB device behind the port; without one as it is."""
+        if not usb_id:
+            return self
+        values = dict(self.values)
+        head = {name: values.pop(name) for name in ("id", "driver", "port")}
+        return replace(self, values={**head, "usb_id": usb_id, **values})
 
     def text(self) -> str:
         """The TOML."""

@@ -87,11 +87,11 @@ def _tty_entries(root: Path) -> Iterator[Path]:
 
 def _port(root: Path, entry: Path, by_id: str, by_path: str) -> FoundPort:
     place = real(entry / "device")
-    usb = next((up for up in _ancestors(root, place) if (up / "idVendor").is_file()), None)
+    usb = next((up for up in ancestors(root, place) if (up / "idVendor").is_file()), None)
     driver = clean(real(place / "driver").name) if (place / "driver").exists() else ""
     if usb is None:
         return FoundPort(f"/dev/{entry.name}", by_id, by_path, driver)
-    face = next((up for up in _ancestors(root, place) if (up / "bInterfaceNumber").is_file()), usb)
+    face = next((up for up in ancestors(root, place) if (up / "bInterfaceNumber").is_file()), usb)
     return FoundPort(
         node=f"/dev/{entry.name}",
         by_id=by_id,
@@ -129,7 +129,7 @@ def listed(folder: Path) -> list[Path]:
         return []
 
 
-def _ancestors(root: Path, place: Path) -> Iterator[Path]:
+def ancestors(root: Path, place: Path) -> Iterator[Path]:
     """The place and what it hangs on, never outside of sysfs."""
     top = real(root / "sys")
     for up in (place, *place.parents)[:ANCESTORS_LIMIT]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_agent.links.evdev import EvdevLink
 from edge_agent.links.hidraw import HidrawLink
@@ -16,6 +17,7 @@ from edge_agent.links.serial import SerialLink
 from edge_agent.links.tcp import TcpLink, split_address
 from edge_agent.links.usb import UsbLink
 from edge_agent.links.usb_address import is_usb_address, parse_usb_address
+from edge_agent.links.usb_identity import demand
 from edge_agent.sdk.driver import SerialSettings
 from edge_agent.sdk.errors import ConfigError
 from edge_agent.sdk.ports import ByteLink
@@ -54,10 +56,26 @@ def parse_url(url: str) -> PortUrl:
     return PortUrl(scheme, address)
 
 
-async def open_link(url: str, serial: SerialSettings, *, device: str) -> ByteLink:
-    """Open the port of a device. Raises ConfigError or LinkError, nothing else."""
+async def open_link(
+    url: str, serial: SerialSettings, *, device: str, usb_id: str = "", root: Path = Path("/")
+) -> ByteLink:
+    """Open the port of a device. Raises ConfigError or LinkError, nothing else.
+
+    With `usb_id` nothing but that USB device is opened; what took its place meanwhile is let go unread.
+    `root` is "/" but for tests.
+    """
     port = parse_url(url)
-    return await KINDS[port.scheme].open(port.address, serial, device)
+    kind = KINDS[port.scheme]
+    if not usb_id:
+        return await kind.open(port.address, serial, device)
+    await demand(url, usb_id, device, root)
+    link = await kind.open(port.address, serial, device)
+    try:
+        await demand(url, usb_id, device, root)
+    except BaseException:
+        await link.close()
+        raise
+    return link
 
 
 def _check_path(address: str) -> None:

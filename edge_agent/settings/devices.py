@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from edge_agent.links.input_address import FORMS
 from edge_agent.links.open import KINDS, parse_url
+from edge_agent.links.usb_identity import may_be_bound
 from edge_agent.registry import Registry
 from edge_agent.sdk.driver import DriverSpec, Kind, Option, Options, SerialSettings
 from edge_agent.sdk.errors import ConfigError
@@ -162,6 +163,8 @@ def _check_port(path: KeyPath, table: Table, spec: DriverSpec) -> Iterator[Findi
         yield Finding((*path, "port"), f"{shown_text(port)} is no port of {spec.name}", words, near)
     else:
         yield from _check_address((*path, "port"), port)
+    if table.get("usb_id") and not may_be_bound(port):
+        yield Finding((*path, "usb_id"), "is only for ports that are named by a path", at_key=True)
     if scheme in spec.transports - {"serial"}:
         for key in table.keys() & set(LINE_KEYS):
             yield Finding((*path, key), "is only for serial: ports", at_key=True)

@@ -26,6 +26,7 @@ from edge_agent.settings.values import (
     BOOTH_ID,
     DEVICE_ID,
     TEMPLATE,
+    USB_ID,
     AbsolutePath,
     BarcodeType,
     DecimalSetting,
@@ -155,6 +156,11 @@ class Device(BaseModel):
     id: str = Field(pattern=DEVICE_ID, description="Name of the device in events, pages and commands.")
     driver: str = Field(description="Protocol of the device, named as its driver.")
     port: str = Field(description="Where it is connected, as serial:/dev/serial/by-id/… or tcp:host:port.")
+    usb_id: str = Field(
+        default="",
+        pattern=USB_ID,
+        description="USB device that alone is opened on a port named by a path, as 0403:6001.",
+    )
     baud: BaudRate | None = Field(
         default=None, description="Bits per second of a serial port; the driver's usual rate if not given."
     )

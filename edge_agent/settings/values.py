@@ -20,6 +20,7 @@ SOCKET_PATH_BYTES = 107  # the kernel's sun_path holds 108 bytes with its end
 
 BOOTH_ID = r"^[A-Z0-9-]{4,24}$"
 DEVICE_ID = r"^[a-z][a-z0-9_-]{0,31}$"
+USB_ID = r"^([0-9a-fA-F]{4}:[0-9a-fA-F]{4})?$"
 TOPIC_ROOT = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,7}$"
 HOST = r"^([A-Za-z0-9:]([A-Za-z0-9._:-]*[A-Za-z0-9])?)?$"
 TEMPLATE = r"^([a-z0-9][a-z0-9_-]{0,39})?$"
@@ -33,6 +34,7 @@ PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 IN_WORDS = {
     BOOTH_ID: "4 to 24 capital letters, digits or hyphens",
     DEVICE_ID: "a small letter, then up to 31 small letters, digits, hyphens or underscores",
+    USB_ID: "vendor and product as lsusb shows them, as 0403:6001",
     TOPIC_ROOT: "up to 8 words of letters, digits, hyphens or underscores with / between them",
     HOST: "a host name or an IP address",
     TEMPLATE: "the name of a label template, or nothing for no label",

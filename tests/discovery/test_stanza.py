@@ -53,6 +53,15 @@ def booth(tmp_path: Path) -> Path:
     return file
 
 
+def test_a_table_can_be_bound_to_one_usb_device() -> None:
+    stanza = stanza_of(guess_of("st_gs", "generic", line=SerialSettings(9600)))
+    bound = table_of(stanza.bound("0403:6001"))
+    assert list(bound.items())[:4] == [
+        ("id", "scale"), ("driver", "st_gs"), ("port", PORT), ("usb_id", "0403:6001"),
+    ]  # fmt: skip
+    assert stanza.bound("") == stanza
+
+
 def test_what_is_usual_is_left_out() -> None:
     table = table_of(stanza_of(guess_of("st_gs", "generic", line=SerialSettings(9600))))
     assert table == {"id": "scale", "driver": "st_gs", "port": PORT}

@@ -168,6 +168,20 @@ DEVICES = [
         ["only for serial: ports"],
     ),
     Broken(
+        "USB device of a network port",
+        HEAD + TCP + 'usb_id = "0403:6001"\n',
+        (10, 1),
+        "scale[0].usb_id",
+        ["only for ports that are named by a path"],
+    ),
+    Broken(
+        "USB device without product",
+        HEAD + SCALE + 'usb_id = "0403"\n',
+        (11, 10),
+        "scale[0].usb_id",
+        ["vendor and product as lsusb shows them"],
+    ),
+    Broken(
         "unknown option",
         HEAD + SCALE + "pol_ms = 300\n",
         (11, 1),

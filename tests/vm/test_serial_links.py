@@ -16,6 +16,7 @@ from drivers.scales import toledo_8217
 from drivers.scanners import line
 from edge_agent.links.find import serial_ports
 from edge_agent.links.open import open_link
+from edge_agent.links.usb_identity import usb_id_of
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import Context, DriverSpec, Options, SerialSettings
 from edge_agent.sdk.errors import EdgeError, LinkError
@@ -244,6 +245,31 @@ async def test_identical_adapters_keep_their_roles_when_plugged_in_in_another_or
         await asyncio.to_thread(devices.do, left.endpoint.write(b"LEFT\r"))
         assert await asyncio.wait_for(link.read(), 60) == b"LEFT\r"
         await link.close()
+
+
+@in_guest
+async def test_another_adapter_on_the_socket_is_not_opened() -> None:
+    with bench() as devices:
+        right, line_ = adapter(devices, "ftdi"), SerialLine()
+        wrong = Stream(devices, Ftdi(line_), replace(ADAPTER, product=0x6015))
+        url = right.endpoint.url
+        assert usb_id_of(url) == "0403:6001"
+        link = await open_link(url, SerialSettings(), device="d1", usb_id="0403:6001")
+        await until(lambda: right.endpoint.connected, "polled")
+        await asyncio.to_thread(devices.do, right.endpoint.write(b"RIGHT\r"))
+        assert await asyncio.wait_for(link.read(), 60) == b"RIGHT\r"
+        await link.close()
+        right.pull()
+        wrong.plug.port = right.plug.port
+        wrong.insert()
+        assert wrong.endpoint.url == url
+        before = list(line_.history)
+        with pytest.raises(LinkError) as refused:
+            await open_link(url, SerialSettings(), device="d1", usb_id="0403:6001")
+        assert refused.value.code == "link.other_device"
+        assert "0403:6015 is plugged in there" in str(refused.value)
+        assert (line_.history, line_.dtr) == (before, False), "nobody set its line: it was not opened"
+        wrong.pull()
 
 
 @in_guest
