@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+KEYBOARD = "evdev:"  # ports of scanners that type
 NUMBER_MARK = "numbers.json"  # beside the ledger, not in it
 
 
@@ -148,6 +149,7 @@ class Parts:
             stored=self.stored,
             numbers=self.numbers,
             receipt=self._pages.receipt if counter.receipt else None,
+            typing=frozenset(one.id for one in self._settings.scanner if one.port.startswith(KEYBOARD)),
         )
         return Counter(
             ports,

@@ -37,6 +37,10 @@ MEANING = {
     "refused_again": "This item was accepted here before.",
     "scanner_floods": "A scanner sends more than anybody can scan: what is too much is dropped. Unplug it.",
     "refused_command": "A printed command code is not of this booth, is over, or means nothing now.",
+    "scanner_layout": "The scanner types for another country's keyboard: nothing of it is taken. Its manual"
+    " has the code for a US keyboard; the technician has it, too.",
+    "scanner_caps": "The scanner turns capitals into small letters: nothing of it is taken. Its manual has"
+    " the code.",
     "scale_set": "The scale did what a command code asked: zero or tare.",
     "scale_refused": "The scale did not do what a command code asked: it moved, or is not there.",
     "voided": "The parcel in hand was given up; nothing was accepted. Scan it again.",

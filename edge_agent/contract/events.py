@@ -86,6 +86,10 @@ class ScanRead(Part):
     text: str
     type: Word | None = None
     valid: bool | None = None
+    aim: Word | None = None
+    error: Word | None = None
+    length: Count | None = None
+    layout: Word | None = None
 
 
 class ScanRefused(Part):

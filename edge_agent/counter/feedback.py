@@ -66,6 +66,8 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     "refused_again": ("আগেই গৃহীত হয়েছে", "Already accepted"),
     "scanner_floods": ("স্ক্যানার খুলে দেখুন", "Unplug and check the scanner"),
     "refused_command": ("এই নির্দেশ কোড চলবে না", "Command code not taken"),
+    "scanner_layout": ("'US keyboard' কোড স্ক্যান করুন", "Scan the 'US keyboard' set-up code"),
+    "scanner_caps": ("'Caps Lock off' কোড স্ক্যান করুন", "Scan the 'Caps Lock off' code"),
     "scale_set": ("দাঁড়িপাল্লা ঠিক হয়েছে", "The scale is set"),
     "scale_refused": ("দাঁড়িপাল্লা রাজি হয়নি, আবার করুন", "Scale refused, try again"),
     "voided": ("বাতিল হয়েছে, আবার স্ক্যান করুন", "Cancelled, scan again"),

@@ -12,6 +12,7 @@ from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.command_codes import CommandCodes
 from edge_agent.counter.feedback import Cue, Prompt, Sound
 from edge_agent.counter.inputs import LabelScanned, Scanned
+from edge_agent.counter.mistyped import KeyboardScanners
 from edge_agent.counter.numbered import begin_numbered
 from edge_agent.counter.scanned import scan_event
 from edge_agent.counter.seams import Counts, Ports, Tentative
@@ -37,6 +38,7 @@ class Reading:
         self._accepts = accepts
         self._codes = codes
         self._counts = counts
+        self._keyboards = KeyboardScanners(ports.typing, ports.parse)
 
     async def scan(self, scan: Scan, tentative: Tentative, free_since_ms: int, *, scale_free: bool) -> None:
         """One barcode; `free_since_ms` is when the parcel before was done with."""
@@ -45,13 +47,18 @@ class Reading:
             self._counts.refused += not obeyed
             return
         meaning = self._ports.parse(scan)
+        if not self._asks(scan.text) and (wrong := self._keyboards.mistyped(scan, meaning)):
+            tentative.events.append(wrong.event)
+            tentative.cues.append(wrong.cue)
+            self._counts.refused += 1
+            return
         tentative.events.append(scan_event(scan, meaning))
         mark = read_mark(scan.text)
         if mark is not None:
             tentative.mark(self._flow, LabelScanned(scan.at, *mark))
         elif self._flow is None:
             return
-        elif self._ports.numbers is not None and self._ports.numbers.asks(scan.text):
+        elif self._asks(scan.text):
             if prompt := await begin_numbered(self._ports, self._flow, tentative):
                 self._refuse(tentative, prompt)
         elif not meaning.valid or len(meaning.value) > ITEM_LIMIT:
@@ -72,6 +79,10 @@ class Reading:
                 late=scan.at.uptime_ms < free_since_ms,
             )
             tentative.take(self._flow.step(tentative.state, given))
+
+    def _asks(self, text: str) -> bool:
+        """Whether this is the code that begins a parcel without a number."""
+        return self._ports.numbers is not None and self._ports.numbers.asks(text)
 
     def _refuse(self, tentative: Tentative, prompt: str) -> None:
         self._counts.refused += 1

@@ -61,6 +61,7 @@ class Ports:
     stored: Callable[[Sequence[StoredEvent]], None]
     numbers: Numbers | None = None
     receipt: Callable[[Parcel, Stamp], PrintOrder] | None = None
+    typing: frozenset[str] = frozenset()  # ids of the scanners that type as a keyboard
 
 
 @dataclass(slots=True)

@@ -9,20 +9,16 @@ case, and what the scanner puts before and behind a barcode.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge_agent.barcodes.aim import LENGTH as AIM_LENGTH
 from edge_agent.barcodes.aim import symbology
+from edge_agent.barcodes.keyboard import TYPED
 
 LETTERS = "cdefghkmnprtuvxCDEFGHKMNPRTUVX234579"  # none that is easily taken for another
 RANDOM_LETTERS = 4  # twice: 36 to the 8th are more codes than a device can type in the time that there is
 AROUND_LIMIT = 32  # a prefix or suffix of a scanner has a few characters; more is another barcode
-
-# What a scanner set for another country types, as the keys of a United States keyboard.
-_GERMAN = str.maketrans("yzYZ-_/", "zyZY/?&")
-_FRENCH = str.maketrans("aqzwAQZWmM-_/1234567890", "qawzQAWZ;:68>!@#$%^&*()")
-LAYOUTS: Mapping[str, dict[int, int]] = {"German": _GERMAN, "French": _FRENCH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ def proof(code: str, scanned: str) -> Proved | None:
 
 def difference(code: str, scanned: str) -> str:
     """What is wrong with what was scanned, and the fix."""
-    for country, table in LAYOUTS.items():
+    for country, table in TYPED.items():
         if code.translate(table) in scanned:
             return f"the scanner types for a {country} keyboard: scan its set-up code 'keyboard country USA'"
     if code.lower() in scanned.lower():

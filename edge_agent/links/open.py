@@ -5,6 +5,7 @@ Owns: the table of port kinds. Must not know: drivers, protocols.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from edge_agent.links.usb import UsbLink
 from edge_agent.links.usb_address import is_usb_address, parse_usb_address
 from edge_agent.links.usb_identity import demand
 from edge_agent.sdk.driver import SerialSettings
-from edge_agent.sdk.errors import ConfigError
+from edge_agent.sdk.errors import ConfigError, LinkError
 from edge_agent.sdk.ports import ByteLink
 
 URL_LIMIT = 512  # by-path names stay below 150; the longest host name is 253
@@ -72,7 +73,7 @@ async def open_link(
     link = await kind.open(port.address, serial, device)
     try:
         await demand(url, usb_id, device, root)
-    except BaseException:
+    except (LinkError, asyncio.CancelledError):
         await link.close()
         raise
     return link

@@ -46,6 +46,7 @@ from edge_agent.sdk.values import (
 )
 
 RECEIPTS = "printer-2"
+KEYBOARD = "scanner-2"  # types as a keyboard
 ITEM, OTHER = "RR102030405BD", "EA555123453BD"
 PAGE = Page(8, 1, b"\xff")
 WINDOW_MS = 1000
@@ -149,6 +150,7 @@ class CounterBench:
             tell=self._tell,
             stored=self.told.extend,
             receipt=self._receipt if self.gives_receipts else None,
+            typing=frozenset({KEYBOARD}),
         )
 
     async def _render(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
@@ -200,6 +202,11 @@ class CounterBench:
         """Barcodes of one read, a little later than what came before."""
         await self.clock.advance(0.01)
         await self.counter.scans(self.scan_of(*texts))
+
+    async def type(self, text: str) -> None:
+        """A barcode of the scanner that types."""
+        await self.clock.advance(WINDOW_MS / 1000)
+        await self.counter.scans([Scan(KEYBOARD, self.clock.stamp(), text)])
 
     def reading(self, text: str, status: Status = Status.OK, *, stable: bool | None = True) -> Weight:
         weight = Decimal(text) if status in (Status.OK, Status.ZERO, Status.MOTION) else None

@@ -15,8 +15,9 @@ from drivers.scanners.ssi import SPEC as SSI
 from drivers.scanners.ssi import SsiDevice
 from drivers.scanners.wedge import SPEC as WEDGE
 from drivers.scanners.wedge_events import WedgeDevice, spelt
+from edge_agent.barcodes.keyboard import TYPED
 from edge_agent.discovery.adopting import Believed, hear, trials
-from edge_agent.discovery.challenge import LAYOUTS, difference, new_code, proof
+from edge_agent.discovery.challenge import difference, new_code, proof
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import DriverSpec, Options
 from edge_agent.sdk.testing import MemoryLink
@@ -89,9 +90,9 @@ async def test_packets_are_told_from_lines() -> None:
     assert found.spec.name == "ssi"
 
 
-@pytest.mark.parametrize("country", LAYOUTS)
+@pytest.mark.parametrize("country", TYPED)
 async def test_another_keyboard_layout_is_named(country: str) -> None:
-    typed = WedgeDevice(options(WEDGE)).encode(CODE.translate(LAYOUTS[country]))
+    typed = WedgeDevice(options(WEDGE)).encode(CODE.translate(TYPED[country]))
     found, said = await believed("evdev", typed, wait_s=1.0)
     assert found is None
     assert country in said[0]
