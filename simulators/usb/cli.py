@@ -41,12 +41,12 @@ from simulators.usb.pipe import StreamFunction, UsbEndpoint
 from simulators.usb.serial_line import SerialLine
 from simulators.wire import Wire
 
-FAULT_WORDS = f"stall ENDPOINT, hang, babble, spoil {'|'.join(Spoiled)}, heal"
+FAULT_WORDS = f"stall ENDPOINT, hang, babble, spoil {'|'.join(Spoiled)}, stick CHARACTER, let-go, heal"
 MOST_DEVICES = 8  # the ports of the virtual hub
 
 
 class UsbControl(Control):
-    """The simulators' language, and one word more: `usb NAME stall N|hang|babble|spoil HOW|heal`."""
+    """The simulators' language, and one word more: `usb NAME stall N|hang|babble|spoil HOW|stick C|heal`."""
 
     def __init__(self, devices: Mapping[str, Simulated], usb: Mapping[str, UsbDevice], *, seed: int) -> None:
         super().__init__(devices, SystemClock(), seed=seed)
@@ -70,6 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--serial", default=None, metavar="TEXT", help='serial number, "" for none')
     parser.add_argument(
         "--port", type=int, default=None, metavar="N", help="of the virtual hub, for the first"
+    )
+    parser.add_argument(
+        "--alt", action="store_true", help="the keyboard scanner spells characters by number (ALT mode)"
     )
     parser.add_argument("--caps", action="store_true", help="the keyboard scanner is set for Caps Lock")
     parser.add_argument(
@@ -111,6 +114,10 @@ def _impair(device: UsbDevice, *words: str) -> None:
             faults.babbling = True
         case ("spoil", how) if how in tuple(Spoiled):
             faults.spoiled = Spoiled(how)
+        case ("stick", character) if isinstance(device.function, wedge.Wedge) and len(character) == 1:
+            device.function.stick(character)
+        case ("let-go",) if isinstance(device.function, wedge.Wedge):
+            device.function.let_go()
         case ("heal",):
             faults.heal()
             device.offer()
@@ -167,7 +174,9 @@ def _printer(args: argparse.Namespace, port: int | None) -> Made:
 
 
 def _wedge(args: argparse.Namespace, port: int | None) -> Made:
-    function = wedge.Wedge(caps=args.caps, controls=wedge.ControlKeys.ALT, layout=args.layout)
+    function = wedge.Wedge(
+        caps=args.caps, controls=wedge.ControlKeys.ALT, layout=args.layout, spells=args.alt
+    )
     plug = _plug(args, function, wedge.SCANNER, port)
     endpoint = reports.keyboard(function, plug)
     return ScannerSim(lambda text: (text + "\n").encode(), endpoint, SystemClock()), plug.device

@@ -58,12 +58,19 @@ class Wedge(HidFunction):
     """`caps` types as a scanner set up for a host with Caps Lock on: letters with Shift turned about."""
 
     def __init__(
-        self, *, caps: bool = False, controls: ControlKeys = ControlKeys.REFUSE, layout: str = "us"
+        self,
+        *,
+        caps: bool = False,
+        controls: ControlKeys = ControlKeys.REFUSE,
+        layout: str = "us",
+        spells: bool = False,
     ) -> None:
+        """`spells`: every character by its number on the keypad, with Alt held (ALT mode)."""
         super().__init__(BOOT_DESCRIPTOR, interface=BOOT_KEYBOARD)
         self.caps = caps
         self.controls = controls
         self.layout = layout
+        self.spells = spells
         self.lamps = 0
 
     def scan(self, text: str, terminator: str = "\n") -> None:
@@ -74,6 +81,10 @@ class Wedge(HidFunction):
     def stick(self, character: str) -> None:
         """A key goes down and stays down: the host's autorepeat does the rest."""
         self.push(self._typed(character)[0])
+
+    def let_go(self) -> None:
+        """Every key comes up."""
+        self.push(UP)
 
     def press_caps_lock(self) -> None:
         """Press and let go the Caps Lock key, as some scanners do before and after letters."""
@@ -87,6 +98,8 @@ class Wedge(HidFunction):
         character = character.translate(LAYOUTS[self.layout])
         if self.caps and character.isascii():
             character = character.swapcase()
+        if self.spells and character not in "\n\t" and ord(character) < 256:
+            return _down(ALT, *map(keypad_usage, f"{ord(character):03}")), UP
         if character in _KEYS:
             return _down(*_KEYS[character]), UP
         return self._control(character)

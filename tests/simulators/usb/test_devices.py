@@ -15,7 +15,7 @@ from edge_agent.sdk.errors import CommandError, LinkError
 from simulators.printer import PrinterSim
 from simulators.usb import descriptors, ftdi
 from simulators.usb.cdc_acm import SCALE, CdcAcm
-from simulators.usb.cli import KINDS, add_arguments
+from simulators.usb.cli import KINDS, UsbControl, add_arguments
 from simulators.usb.descriptors import Spoiled
 from simulators.usb.device import Function, UsbDevice
 from simulators.usb.ftdi import ADAPTER, Ftdi, baud_of
@@ -271,6 +271,24 @@ def test_a_group_separator_is_typed_as_the_scanner_is_set_up() -> None:
     assert typed(Wedge(controls=ControlKeys.ALT), "\x1d") == ["0400625a61000000"]
     with pytest.raises(CommandError):
         typed(Wedge(), "\x1d")
+
+
+def test_in_alt_mode_every_character_is_spelt_by_its_number_and_the_end_is_a_key() -> None:
+    assert typed(Wedge(spells=True), "S\n") == ["040062605b000000", "0000280000000000"]
+
+
+async def test_a_key_of_a_keyboard_scanner_sticks_and_is_let_go_by_an_order() -> None:
+    wedge = Wedge()
+    host = Host(wedge, SCANNER)
+    control = UsbControl({}, {"wedge": host.device}, seed=1)
+    await control.obey("usb wedge stick a")
+    assert host.outcome(host.read(1, 8)) == bytes.fromhex("0000040000000000")
+    await control.obey("usb wedge let-go")
+    assert host.outcome(host.read(1, 8)) == bytes(8)
+    with pytest.raises(CommandError):
+        await control.obey("usb wedge stick ab")
+    with pytest.raises(CommandError):
+        await UsbControl({}, {"lp": UsbDevice(UsbPrinter(), ESCPOS)}, seed=1).obey("usb lp stick a")
 
 
 def test_a_long_scan_is_told_in_parts() -> None:
