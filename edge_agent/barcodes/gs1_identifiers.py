@@ -72,12 +72,12 @@ _ROWS = (
     ("7230 7231 7232 7233 7234 7235 7236 7237 7238 7239", "X2 X..28"),
     ("7241", "N2"),
     ("7242 8020", "X..25"),
-    ("7250", "N8"),
-    ("7251", "N8 N4:hour"),
-    ("7252", "N1"),
+    ("7250", "N8:long_day"),
+    ("7251", "N8:long_day N4:hour"),
+    ("7252", "N1:sex"),
     ("7253 7254 7259", "X..40"),
     ("7256", "X..90"),
-    ("7258", "X3"),
+    ("7258", "X3:birth_order"),
     ("8001", "N14"),
     ("8003", "N1:zero N13 [X..16]"),
     ("8005", "N6"),
@@ -204,20 +204,35 @@ def _hour(digits: str) -> bool:
     return int(digits[:2]) < 24 and int(digits[2:]) < 60
 
 
+def _long_day(digits: str) -> bool:
+    """YYYYMMDD, as of a person who may be a hundred years old."""
+    year = int(digits[:4])
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return _day(digits[2:]) and (digits[4:] != "0229" or leap)
+
+
+def _birth_order(text: str) -> bool:
+    """1/2: the first of twins."""
+    return re.fullmatch("[1-9]/[1-9]", text) is not None and text[0] <= text[2]
+
+
 def _piece(digits: str) -> bool:
     return 1 <= int(digits[:2]) <= int(digits[2:])
 
 
 _CHECKS: dict[str, Callable[[str], bool]] = {
+    "birth_order": _birth_order,
     "check_digit": _check_digit,
     "country": COUNTRIES.__contains__,
     "day": _day,
     "day_or_month": _day_or_month,
     "hour": _hour,
     "hour_or_none": lambda digits: digits == "9999" or _hour(digits),
+    "long_day": _long_day,
     "minus": lambda character: character == "-",
     "no_leading_zero": lambda digits: digits == "0" or not digits.startswith("0"),
     "piece": _piece,
+    "sex": lambda digit: digit in "0129",  # ISO/IEC 5218
     "yes_no": lambda digit: digit in "01",
     "zero": lambda digit: digit == "0",
 }
@@ -228,4 +243,5 @@ _ERRORS = {
     "day_or_month": "date",
     "hour": "date",
     "hour_or_none": "date",
+    "long_day": "date",
 }

@@ -90,10 +90,22 @@ def test_gs1_lengths_dates_and_declared_weights(data: str, fields: dict[str, str
         ("]C1310300123", "length"),
         ("]C110ABC\x1d10XYZ", "repeated"),
         ("]C10134012345000000001", "length"),
+        ("]C1725019000229", "date"),
+        ("]C1725020231301", "date"),
+        ("]C17251202312312460", "date"),
+        ("]C172523", "format"),
+        ("]C172582-2", "format"),
+        ("]C172583/2", "format"),
+        ("]C172580/2", "format"),
     ],
 )
 def test_gs1_that_is_wrong_is_refused(data: str, error: str) -> None:
     assert parse(data, "gs1").error == error
+
+
+@pytest.mark.parametrize("data", ["725020000229", "7251202312312359", "72529", "72581/2", "72589/9"])
+def test_what_a_wristband_tells_of_a_birth_is_taken(data: str) -> None:
+    assert parse(data, "gs1").valid
 
 
 def test_a_host_has_a_port_that_exists() -> None:
