@@ -16,6 +16,7 @@ from drivers.scanners import symbol_hid64 as symbol_driver
 from edge_agent.links.find_usb import usb_ports
 from edge_agent.links.hotplug import Hotplug
 from edge_agent.links.open import open_link
+from edge_agent.links.usb_identity import usb_id_of
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import DriverSpec, Indication, Options, SerialSettings
 from edge_agent.sdk.errors import LinkError
@@ -213,6 +214,22 @@ async def test_a_symbol_scanner_is_read_in_whole_packets() -> None:
             await asyncio.to_thread(devices.tell, one.function.send, b"".join(map(encode, wanted)))
             await until(lambda: len(heard.texts) >= len(wanted), str(heard.texts))
     assert heard.texts == wanted
+
+
+@in_guest
+async def test_a_scanner_and_a_printer_named_by_a_path_are_opened_by_their_id_alone() -> None:
+    with bench() as devices:
+        scanner = Simulated(devices, hid_pos.HidPos(), hid_pos.SCANNER, NODE)
+        printer = Stream(devices, UsbPrinter(), ESCPOS)
+        for one in (scanner, printer):
+            one.insert()
+            url = printer.endpoint.url if one is printer else f"hidraw:{one.node}"
+            own = f"{one.usb.identity.vendor:04x}:{one.usb.identity.product:04x}"
+            assert usb_id_of(url) == own
+            await (await open_link(url, SerialSettings(), device="d1", usb_id=own)).close()
+            with pytest.raises(LinkError) as refused:
+                await open_link(url, SerialSettings(), device="d1", usb_id="16c0:0483")
+            assert refused.value.code == "link.other_device"
 
 
 @pytest.mark.parametrize("way", ["lp", "usb"])
