@@ -8,7 +8,7 @@ from importlib.metadata import Distribution, distributions
 
 import pytest
 
-from tests.architecture.tree import PACKAGES, ROOT
+from tests.architecture.tree import PACKAGES, ROOT, name_of
 
 OURS = "booth-edge-agent"
 
@@ -57,3 +57,14 @@ def test_every_file_of_our_packages_is_in_the_wheel() -> None:
         if file.is_file() and file.suffix not in {".py", ".pyc"}
     }
     assert beside == named
+
+
+def test_nothing_is_read_from_beside_the_packages() -> None:
+    """A wheel has no clone around it: what a module reads lies in its own package."""
+    beside = [
+        name_of(file)
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*.py")
+        if "__file__).parents" in file.read_text(encoding="utf-8")
+    ]
+    assert beside == []

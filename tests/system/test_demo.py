@@ -24,7 +24,7 @@ from simulators.demo.stage import Pace, stage
 from tests.system.clerk import Clerk
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
-CONFIG = Path(__file__).parents[2] / "config" / "demo.toml"
+CONFIG = Path(__file__).parents[2] / "simulators" / "demo" / "demo.toml"
 CUT_S = 28.0  # a person sees two seconds; a loaded machine is slower, and a step that is waited for takes 30
 
 
