@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -100,7 +101,7 @@ def shown_device(kind: str, device: Device, ports: Sequence[FoundPort]) -> Shown
     shown = device.port.startswith(("serial:", "evdev:", "hidraw:"))
     node = device.port.partition(":")[2]
     here = any(is_same_port(device.port, _own(port)) for port in ports)
-    here = here or (node.startswith("/") and Path(node).exists())  # one that the list leaves out
+    here = here or (node.startswith("/") and os.access(node, os.F_OK))  # one that the list leaves out
     return ShownDevice(
         id=device.id,
         kind=kind,

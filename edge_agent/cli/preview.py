@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -84,11 +85,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _labels(path: Path | None) -> Labels:
-    """What the booth's settings say of labels; without a file, what they say by default."""
+    """What the booth's settings say of labels; without a file that we may read, what they say by default."""
     from edge_agent.settings.labels import Labels
     from edge_agent.settings.load import load
 
-    if path is None and not DEFAULT_FILE.exists():
+    if path is None and not os.access(DEFAULT_FILE, os.R_OK):
         return Labels()
     return load(path or DEFAULT_FILE, Registry.installed()).labels
 

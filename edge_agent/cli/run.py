@@ -65,7 +65,7 @@ def _begin(path: Path, apart: Apart) -> Started:
     from edge_agent.settings.starting import choose, state_directory
 
     directory = state_directory(path)
-    with only_agent(directory) if directory.is_dir() else nullcontext():
+    with only_agent(directory) if os.access(directory / ".", os.F_OK) else nullcontext():
         uptime_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
         return choose(path, apart.drivers, boot=boot_id(), uptime_ms=uptime_ms, check=apart.check)
 

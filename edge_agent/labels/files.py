@@ -5,6 +5,7 @@ Owns: names, folders, the bound of a file. Must not know: what a template says.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -38,7 +39,7 @@ def shipped_names() -> tuple[str, ...]:
 
 def template_text(name: str, folder: Path | None = None) -> TemplateText:
     """The template of this name: the booth's own in `folder`, else the shipped one. Raises ConfigError."""
-    own = {path.stem: path for path in folder.glob(f"*{SUFFIX}")} if folder is not None else {}
+    own = own_templates(folder) if folder is not None else {}
     if _NAME.fullmatch(name) and name in own:
         return read_template(own[name])
     known = frozenset(shipped_names())
@@ -46,6 +47,22 @@ def template_text(name: str, folder: Path | None = None) -> TemplateText:
         raise _unknown(name[:80], known | own.keys())
     file = resources.files("edge_agent.labels") / "templates" / f"{name}{SUFFIX}"
     return TemplateText(name, file.read_text(encoding="utf-8"), None)
+
+
+def own_templates(folder: Path) -> dict[str, Path]:
+    """Those of the booth by their names; none where there is no such folder, or none that we may know of.
+
+    Raises ConfigError("template.unreadable") for one that is there and closed: its labels would be missing.
+    """
+    if not os.access(folder, os.F_OK):
+        return {}
+    try:
+        names = [entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
+    except OSError as cause:
+        why = f"the folder {folder} of the booth's own templates cannot be read: {cause.strerror}"
+        hint = "labels.templates must be a folder that the agent may read: chgrp edge-agent, chmod 750"
+        raise ConfigError("template.unreadable", why, hint=hint) from cause
+    return {name.removesuffix(SUFFIX): folder / name for name in names}
 
 
 def read_template(path: Path) -> TemplateText:

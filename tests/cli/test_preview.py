@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.cli import preview
 from edge_agent.cli.half_blocks import half_blocks
 from edge_agent.labels.layout import render
 from edge_agent.labels.page import from_png
 from edge_agent.labels.shaping import Fonts
 from edge_agent.labels.template import find_template, sample_data
+from edge_agent.settings.labels import Labels
 from tests.cli.program import edge_agent, edge_agent_process, settings_file
 from tests.labels.paper import DATA, HEAD, page_of
+from tests.nobody import closed
 
 TEXT = '[[element]]\nid = "who"\ntype = "text"\nat = [2, 2]\nsize = [50, 6]\nvalue = "{name}"\nfont_mm = 4\n'
 OWN = HEAD.format(kind="slip", width=60, height=20) + TEXT
@@ -26,6 +29,18 @@ def test_the_picture_is_the_page_that_the_printer_gets(tmp_path: Path) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
     assert from_png(out.read_bytes()) == render(template, sample_data(template), fonts=Fonts())
     assert "576 x 968 dots" in shown.stdout
+
+
+def test_settings_that_are_closed_to_us_count_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /etc/edge-agent is to a person who is not in the group."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    monkeypatch.setattr(preview, "DEFAULT_FILE", folder / "booth.toml")
+    preview._labels(None)  # with its imports
+    with closed(folder):
+        assert preview._labels(None) == Labels()
 
 
 @pytest.mark.parametrize("kind", ["json", "toml"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from edge_agent.labels.files import MAX_FILE_BYTES
+from edge_agent.labels.files import MAX_FILE_BYTES, own_templates
 from edge_agent.labels.page import MAX_PNG_BYTES, to_png
 from edge_agent.labels.template import (
     MAX_PICTURES,
@@ -18,6 +19,7 @@ from edge_agent.labels.template import (
 )
 from edge_agent.sdk.errors import ConfigError
 from tests.labels.paper import HEAD, page_of
+from tests.nobody import closed
 
 GOOD = '[[element]]\nid = "who"\ntype = "text"\nat = [2, 2]\nsize = [50, 6]\nvalue = "{name}"\nfont_mm = 4\n'
 
@@ -39,6 +41,19 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | 
     with pytest.raises(ConfigError) as refusal:
         load_template(path)
     assert refusal.value.code == "template.unreadable"
+
+
+def test_a_folder_that_is_closed_is_told_and_one_that_nobody_can_see_is_none() -> None:
+    """The first would silently print the shipped label in place of the booth's own."""
+    with TemporaryDirectory() as outside:  # pytest's own folders are closed to others
+        folder = Path(outside) / "labels"
+        folder.mkdir()
+        folder.parent.chmod(0o711)
+        with closed(folder), pytest.raises(ConfigError, match="cannot be read: Permission denied") as told:
+            own_templates(folder)
+        assert told.value.code == "template.unreadable"
+        with closed(folder.parent):
+            assert own_templates(folder) == {}
 
 
 @pytest.mark.timeout(20)
