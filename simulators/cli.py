@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from edge_agent.sdk.errors import EdgeError
 
@@ -30,6 +32,7 @@ AFTER = "Devices take orders, a line each, on standard input and on --control; `
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; gives the exit code."""
+    _open_streams()
     try:
         words = list(sys.argv[1:] if argv is None else argv)
         return _run(_parser(words).parse_args(words))
@@ -45,9 +48,31 @@ def _run(args: argparse.Namespace) -> int:
     code = 0
     try:
         code = asyncio.run(importlib.import_module(COMMANDS[args.command][0]).run(args))
+        sys.stdout.flush()
     except* BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would try to write again
+        _drop_output()
+    except* OSError as errors:
+        if not _is_full(errors):
+            raise
+        _drop_output()
+        print("edge-sim: the output cannot be written: no space is left", file=sys.stderr)
+        code = 2
     return code
+
+
+def _is_full(errors: BaseExceptionGroup[OSError]) -> bool:
+    return errors.split(lambda error: isinstance(error, OSError) and error.errno == errno.ENOSPC)[1] is None
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would try to write again
+
+
+def _open_streams() -> None:
+    """Put the null device where a caller has closed a standard stream: Python has None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the whole run
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import sys
 from dataclasses import asdict
 
 from simulators.broker.faults import Faults
@@ -60,7 +61,8 @@ async def run(args: argparse.Namespace) -> int:
     try:
         await broker.start()
     except OSError as error:
-        print(f"cannot listen on {args.host}:{args.port}: {error.strerror} - choose another --port")
+        words = f"cannot listen on {args.host}:{args.port}: {error.strerror} - choose another --port"
+        print(f"edge-sim: {words}", file=sys.stderr)
         return 2
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

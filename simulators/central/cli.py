@@ -10,6 +10,7 @@ import asyncio
 import json
 import signal
 import ssl
+import sys
 from pathlib import Path
 
 from edge_agent.sdk.errors import CommandError, ConfigError, EdgeError
@@ -60,7 +61,7 @@ async def run(args: argparse.Namespace) -> int:
             return _judge(args.db)
         return await _serve(args)
     except EdgeError as error:
-        print(shown(str(error)))
+        print(f"edge-sim: {shown(str(error))}", file=sys.stderr)
         return 2
 
 
@@ -77,6 +78,7 @@ async def _serve(args: argparse.Namespace) -> int:
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    print(f"looking for the broker at {args.host}:{args.port}", file=sys.stderr, flush=True)
     async with central:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         print(f"central on {args.host}:{args.port}, events in {args.db}\n{CONSOLE}", flush=True)
@@ -132,7 +134,8 @@ def _tls(args: argparse.Namespace) -> ssl.SSLContext | None:
         if args.cert is not None:
             context.load_cert_chain(str(args.cert), str(args.key))
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError("central.tls", f"cannot use --ca, --cert, --key: {error}") from error
+        why = f"cannot use --ca, --cert, --key: {error.strerror or error}"
+        raise ConfigError("central.tls", why) from error
     return context
 
 

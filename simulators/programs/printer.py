@@ -47,7 +47,11 @@ def add_printer_arguments(parser: argparse.ArgumentParser) -> None:
         "--buffer", type=int, default=BUFFER_BYTES, metavar="BYTES", help="received ahead (default 65536)"
     )
     parser.add_argument(
-        "--answers", nargs="*", choices=tuple(Answer), default=tuple(Answer), help="what it can answer (all)"
+        "--answers",
+        nargs="*",
+        choices=[answer.value for answer in Answer],
+        default=tuple(Answer),
+        help="what it can answer (all)",
     )
 
 

@@ -36,7 +36,7 @@ async def test_check_of_a_bad_file_is_1_and_shows_no_control_characters(db, caps
 
 async def test_check_of_no_file_is_2(db, capsys):
     assert await cli.run(arguments("--db", db, "--check")) == 2
-    assert "--db" in capsys.readouterr().out
+    assert "--db" in capsys.readouterr().err
 
 
 @pytest.mark.system
@@ -80,7 +80,7 @@ async def test_it_prints_what_happens_and_sends_typed_commands(broker, db):
 @pytest.mark.parametrize("root", ["", "a/#", "+"])
 async def test_a_root_that_cannot_begin_a_topic_is_told(db, capsys, root):
     assert await cli.run(arguments("--db", db, "--root", root)) == 2
-    assert "--root" in capsys.readouterr().out
+    assert "--root" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "x", "-1"])
@@ -94,4 +94,4 @@ async def test_without_a_broker_it_says_so(broker, db, capsys, monkeypatch):
     monkeypatch.setattr("simulators.central.server.START_TIMEOUT_S", 0.1)
     await broker.cut()
     assert await cli.run(arguments("--db", db, "--port", broker.port)) == 2
-    assert "no broker" in capsys.readouterr().out
+    assert "no broker" in capsys.readouterr().err

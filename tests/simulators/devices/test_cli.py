@@ -229,3 +229,49 @@ def test_a_booth_needs_a_folder_that_it_can_make(tmp_path: Path, capsys: pytest.
     (tmp_path / "file").touch()
     assert exit_code(["booth", "--folder", str(tmp_path / "file" / "sim")]) == 2
     assert "cannot make" in capsys.readouterr().err
+
+
+# Streams that a caller has closed, or that take nothing
+
+
+@pytest.mark.parametrize("command", ["scanner --tcp 127.0.0.1:0", "broker --port 0"])
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_standard_stream_is_no_traceback(command: str, closed: str) -> None:
+    """An input that has ended from the start ends the devices; an output that is closed nothing."""
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f'exec "$0" {command} {closed}', EDGE_SIM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _, said = process.communicate("quit\n", timeout=3)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        _, said = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, said) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["scanner --tcp 127.0.0.1:0", "broker --port 0"])
+def test_an_output_that_takes_nothing_is_one_line_and_no_traceback(command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [EDGE_SIM, *command.split()],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "edge-sim: the output cannot be written: no space is left\n",
+    )
+
+
+def test_what_a_printer_may_answer_is_named_as_it_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["printer", "--tcp", "127.0.0.1:0", "--answers", "nosuch"])
+    assert "choose from 'eot', 'asb'" in capsys.readouterr().err

@@ -38,7 +38,13 @@ class Program:
 @asynccontextmanager
 async def program(*options: str, stdin: int = asyncio.subprocess.PIPE) -> AsyncIterator[Program]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM, *options, stdin=stdin, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-c",
+        PROGRAM,
+        *options,
+        stdin=stdin,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     try:
         yield Program(process)
