@@ -96,6 +96,7 @@ async def _run(folder: Path, broker: Killable, protocol: str, plan: Plan) -> tup
     assert last >= plan.events
     assert report.events == last >= told, "everything that was told as stored, and everything that is"
     assert (report.gaps, report.conflicts, report.rejected, report.unreadable) == ((), 0, 0, 0)
+    assert "event.withheld" not in report.by_type, "no kill is taken for a message too large"
     assert check(folder / "central.db") == []
     return last, report.duplicates
 
