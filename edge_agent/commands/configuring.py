@@ -35,6 +35,7 @@ WINDOW_S = 600  # contract: undone if the link is not back within ten minutes
 WINDOW_S_LIMIT = 24 * 3600  # of a person on the box
 TYPE = "config.apply"
 LOOK_S = 1.0  # only while a trial runs
+INVALID_REST_S = 10.0  # a check costs a second of a processor, a new refusal an event; the newest wish counts
 SLOT = "config"  # the serial of the last report that is on record as an event
 KINDS = {"applied": "config.applied", "trial": "config.tried", "refused": "config.refused",
          "undone": "config.undone"}  # fmt: skip
@@ -91,6 +92,8 @@ class Configuring:
                 await self._take(payload)
             except (CommandError, DeviceError) as error:
                 log.warning("configuration refused: %s", error)
+                if error.code == "config.invalid":
+                    await self._around.clock.sleep(INVALID_REST_S)
 
     async def command(
         self, args: Mapping[str, Any], progress: Progress, command: str
@@ -189,13 +192,7 @@ class Configuring:
             report = refusal(checked.problems, desired.version, desired.config, "centre", command)
             await self._report_refusal(report)
             raise CommandError("config.invalid", "\n".join(map(str, checked.problems)))
-        report = Report(
-            state="trial",
-            version=desired.version,
-            hash=digest(desired.config),
-            command=command,
-            origin="centre",
-        )
+        report = _about(desired, "trial", command=command)
         await self._switch(made, self._trial(LINK, WINDOW_S, command), report)
         return True
 
@@ -260,14 +257,7 @@ class Configuring:
 
     async def _refused(self, desired: Desired, error: CommandError) -> None:
         if error.code not in {"config.invalid", "config.busy"}:  # the first is reported with its problems
-            report = Report(
-                state="refused",
-                version=desired.version,
-                hash=digest(desired.config),
-                reason=error.code,
-                origin="centre",
-            )
-            await self._report_refusal(report)
+            await self._report_refusal(_about(desired, "refused", reason=error.code))
 
     async def _report_refusal(self, report: Report) -> None:
         """The same refusal is told once: the broker repeats a retained wish at every connection."""
@@ -284,6 +274,12 @@ class Configuring:
                 self._around.stored(await ledger.commit(Entry([event], {SLOT: str(last.serial)})))
         except DeviceError as error:
             log.error("%s", error)
+
+
+def _about(desired: Desired, state: str, *, reason: str = "", command: str = "") -> Report:
+    """What came of a wish of the centre."""
+    wanted = digest(desired.config)
+    return Report(0, state, desired.version, wanted, reason, command=command, origin="centre")
 
 
 def _told(report: Report) -> dict[str, JsonValue]:

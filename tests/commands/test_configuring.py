@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.commands.admission import Admission
-from edge_agent.commands.configuring import WINDOW_S, Configuring, Surroundings
+from edge_agent.commands.configuring import INVALID_REST_S, WINDOW_S, Configuring, Surroundings
 from edge_agent.commands.keyring import Keyring
 from edge_agent.commands.operations import Stepwise
 from edge_agent.commands.router import Router
@@ -22,6 +22,7 @@ from edge_agent.sdk.errors import CommandError
 from edge_agent.settings.starting import choose
 from edge_agent.uplink.orders import read_command
 from tests.commands.signing import BOOTH, SigningKey
+from tests.waiting import passing
 
 HEAVY = '[counter]\nmax_weight_kg = "25"\n'
 DEADLINE_S = 20.0
@@ -209,11 +210,11 @@ async def test_a_refusal_names_line_key_and_nearest(box: Box, config: str, line:
         assert (problems[0]["file"], problems[0]["line"], problems[0]["nearest"]) == ("centre", line, nearest)
         told = len(run.told)
         run.wish(7, config)
-        await run.until(run.desired.empty)
+        await passing(run.clock, run.desired.empty)
         await run.clock.advance(1)
         assert len(run.told) == told, "the same refusal is told once"
         run.wish(8)
-        await run.until(lambda: run.restarts)
+        await passing(run.clock, lambda: run.restarts)
 
 
 async def test_only_what_is_signed_for_this_booth_is_taken_where_signatures_are_required(box: Box) -> None:
@@ -232,6 +233,18 @@ async def test_only_what_is_signed_for_this_booth_is_taken_where_signatures_are_
         assert run.restarts == 0
         run.wish_signed(4)
         await run.until(lambda: run.restarts)
+
+
+async def test_wishes_that_are_invalid_are_checked_no_faster_than_every_ten_seconds(box: Box) -> None:
+    """A centre that sends one after the other costs neither the processor nor the ledger more than that."""
+    async with box.run() as run:
+        run.wish(1, "[counter]\nbogus = 1\n")
+        await run.until(lambda: run.last["version"] == 1)
+        run.wish(2, "[counter]\nbogus = 1\n")
+        await asyncio.sleep(0.1)
+        assert (run.last["version"], run.desired.qsize()) == (1, 1)
+        await run.clock.advance(INVALID_REST_S)
+        await run.until(lambda: run.last["version"] == 2)
 
 
 @pytest.mark.parametrize(
