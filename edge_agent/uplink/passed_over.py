@@ -14,7 +14,7 @@ from edge_agent.uplink.hangups import LEAST_PACKET_BYTES
 from edge_agent.uplink.outgoing import Message
 
 LATE_S = 5.0  # after the broker's word: a loaded centre has committed by then
-ROUNDS = 3  # with the growing wait for the centre some three minutes
+ROUNDS = 5  # of half a minute: a centre that commits once a minute is not mistaken for a broker that drops
 
 
 class PassedOver:

@@ -165,7 +165,8 @@ class Publisher:
         if self._central and self.health.connected:
             if self.doubt.overdue(now_s):
                 self.doubt.again(now_s)
-                if (lost := self._passed.verdict(self._acked + 1)) is not None:
+                lost = self._passed.verdict(self._acked + 1)
+                if lost is not None and not self.health.letters_full:  # else it waits for a place
                     self._out.refused(lost, PACKET_TOO_LARGE)
                 self._send_again()
                 self._on_silence()

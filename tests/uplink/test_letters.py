@@ -63,6 +63,24 @@ async def test_without_a_place_the_event_stays_and_comes_again(
     assert await _numbers(bench.ledger) == [3, 5]
 
 
+async def test_what_waits_for_a_place_is_not_held_too_large(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The centre answers and lacks it still, round after round: it refuses it, as it says itself."""
+    monkeypatch.setattr(marks, "LETTERS_LIMIT", 0)
+    await bench.commit(1, "x" * 4000)
+    bench.up(4, BIG)
+    for _ in range(8):
+        await bench.settle()
+        bench.answer()
+        await bench.clock.advance(10)
+        _refuse(bench, 1, 1)
+        await bench.clock.advance(25)
+        bench.check()
+    assert bench.wire.seqs()[-1] == [1]
+    assert bench.health.alarms() == ["dead_letters_full"]
+
+
 async def test_a_place_that_was_taken_before_a_restart_is_no_second_one(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
