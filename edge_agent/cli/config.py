@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli import config_change
+from edge_agent.cli.places import settings_word
 from edge_agent.cli.terminal import tell
 from edge_agent.registry import Registry
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from edge_agent.settings.model import Settings
     from edge_agent.settings.problems import Problem
 
-DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
 EXIT_OK = 0
 EXIT_UNUSABLE = 2
 
@@ -34,14 +34,14 @@ def register(
     parser = subparsers.add_parser("config", help="check or show the settings of this booth")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     check = _verb(verbs, "check", "say everything that is wrong with a settings file")
-    check.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    settings_word(check)
     check.set_defaults(run=run_check)
     show = _verb(verbs, "show", "print the settings in force, defaults included, secrets masked")
-    show.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    settings_word(show)
     show.set_defaults(run=run_show)
     schema = _verb(verbs, "schema", "print the JSON Schema of the settings, for editors")
     schema.set_defaults(run=run_schema)
-    config_change.register(verbs, DEFAULT_FILE)
+    config_change.register(verbs)
 
 
 def run_check(arguments: argparse.Namespace) -> int:

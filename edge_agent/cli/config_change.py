@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.cli.status import DEFAULT_SOCKET
+from edge_agent.cli.places import settings_word, socket_argument
 from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.registry import Registry
@@ -28,10 +28,10 @@ SECONDS = {"s": 1, "m": 60, "h": 3600}
 NOTHING = "-"
 
 
-def register(verbs: Any, default_file: Path) -> None:
+def register(verbs: Any) -> None:
     """Add the verbs to those of `config`."""
     apply = _verb(verbs, "apply", "check a settings file and run with it")
-    apply.add_argument("file", type=Path, metavar="FILE")
+    apply.add_argument("file", type=Path, metavar="FILE", help="the new settings")
     apply.add_argument(
         "--confirm",
         type=span_s,
@@ -43,7 +43,7 @@ def register(verbs: Any, default_file: Path) -> None:
     confirm = _verb(verbs, "confirm", "keep the settings that are on trial")
     confirm.set_defaults(run=run_confirm)
     diff = _verb(verbs, "diff", "what would change: the settings in force against a file")
-    diff.add_argument("file", nargs="?", type=Path, default=default_file, metavar="FILE")
+    settings_word(diff)
     diff.set_defaults(run=run_diff)
 
 
@@ -103,7 +103,7 @@ def run_diff(arguments: argparse.Namespace) -> int:
 
 def _verb(verbs: Any, name: str, words: str) -> argparse.ArgumentParser:
     verb: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words)
-    verb.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
+    socket_argument(verb)
     verb.add_argument("--json", action="store_true", help="for programs")
     return verb
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.cli import sheet_arguments
+from edge_agent.cli.places import settings_argument
 
-DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
 ACTIONS = {
     "list": "edge_agent.cli.devices_list",
     "watch": "edge_agent.cli.devices_watch",
@@ -85,7 +85,7 @@ def _learn(action: argparse.ArgumentParser) -> None:
 
 def _adopt(action: argparse.ArgumentParser) -> None:
     action.add_argument("port", nargs="?", metavar="PORT", help=f"{PORT}; none: the next to be plugged in")
-    action.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    settings_argument(action)
     action.add_argument("--wait", type=_seconds, default="120", metavar="N", help="for a plug (default 120)")
     action.add_argument("--yes", action="store_true", help="write without asking again")
     action.add_argument(

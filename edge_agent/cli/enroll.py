@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.cli.config import DEFAULT_FILE
+from edge_agent.cli.places import settings_argument
 from edge_agent.cli.terminal import tell
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import CommandError, ConfigError
@@ -36,7 +36,7 @@ def register(
 ) -> None:
     """Add the verb."""
     parser = subparsers.add_parser("enroll", help="get the booth's certificate with a one-time code")
-    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    settings_argument(parser)
     parser.add_argument("--code", default="", help="the one-time code; asked for if it is not given")
     parser.add_argument("--port", type=int, default=ENROLMENT_PORT, help="the broker's enrolment port")
     parser.add_argument("--again", action="store_true", help="replace a certificate that is there already")

@@ -8,10 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.status import DEFAULT_SOCKET
+from edge_agent.cli.places import socket_argument
 from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.logs import one_line
@@ -26,12 +25,12 @@ def register(verbs: Any) -> None:
     listed = orders.add_parser("list", help="their numbers, types and why they lie here; 1 if there are any")
     listed.add_argument("first", metavar="FROM", type=int, nargs="?", default=1, help="the oldest shown")
     shown = orders.add_parser("show", help="one of them, whole: it may be about a person")
-    shown.add_argument("seq", metavar="SEQ", type=int)
+    shown.add_argument("seq", metavar="SEQ", type=int, help="its number")
     released = orders.add_parser("release", help="send them again, as new events; once the cause is mended")
-    released.add_argument("first", metavar="FROM", type=int)
+    released.add_argument("first", metavar="FROM", type=int, help="the first number")
     released.add_argument("last", metavar="TO", type=int, nargs="?", help="FROM alone if not given")
     for order in (listed, shown, released):
-        order.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
+        socket_argument(order)
         order.add_argument("--json", action="store_true", help="one JSON object")
         order.set_defaults(run=run)
 

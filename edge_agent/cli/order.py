@@ -8,12 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from edge_agent.cli import preview, print_label
+from edge_agent.cli.places import socket_argument
 from edge_agent.cli.printed import CAME_OUT, WAITING, end_of, job_line
-from edge_agent.cli.status import DEFAULT_SOCKET
 from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.logs import one_line
@@ -35,6 +34,12 @@ ORDERS: dict[str, tuple[str, str, str]] = {
 }
 
 
+NAMED = {
+    "job": "as edge-agent print queue names it",
+    "printer": "its id in the settings; left out: the label printer",
+}
+
+
 def register(verbs: Any) -> None:
     """Add the verb and its orders."""
     parser = verbs.add_parser("print", help="try a printer, see the queue, decide about labels")
@@ -43,10 +48,12 @@ def register(verbs: Any) -> None:
         order = orders.add_parser(name, help=text, description=text)
         if named:
             word = named.rstrip("?")
-            order.add_argument(word, metavar=word.upper(), nargs="?" if named.endswith("?") else None)
+            order.add_argument(
+                word, metavar=word.upper(), nargs="?" if named.endswith("?") else None, help=NAMED[word]
+            )
         if name in AWAITED:
             order.add_argument("--no-wait", action="store_true", help="do not wait for its end")
-        order.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
+        socket_argument(order)
         order.add_argument("--json", action="store_true", help="one JSON object")
         order.set_defaults(run=run)
     print_label.register(orders, run)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.status import DEFAULT_SOCKET
+from edge_agent.cli.places import socket_argument
 from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.logs import one_line
@@ -28,7 +27,7 @@ def register(verbs: Any) -> None:
     orders = parser.add_subparsers(dest="order", required=True, metavar="ORDER")
     for name, (_, text) in ORDERS.items():
         order = orders.add_parser(name, help=text, description=text)
-        order.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
+        socket_argument(order)
         order.add_argument("--json", action="store_true", help="one JSON object")
         order.set_defaults(run=run)
 

@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.cli.config import DEFAULT_FILE
 from edge_agent.cli.half_blocks import half_blocks
 from edge_agent.cli.label_data import read_fields
+from edge_agent.cli.places import DEFAULT_FILE
 from edge_agent.cli.terminal import tell
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import ConfigError

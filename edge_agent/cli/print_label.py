@@ -10,11 +10,10 @@ from __future__ import annotations
 import argparse
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from edge_agent.cli.label_data import read_fields
-from edge_agent.cli.status import DEFAULT_SOCKET
+from edge_agent.cli.places import socket_argument
 from edge_agent.local.client import ask
 
 
@@ -37,7 +36,7 @@ def register(orders: Any, run: Callable[[argparse.Namespace], int]) -> None:
         help="your name for it: the same name is printed once, however often it is ordered",
     )
     parser.add_argument("--no-wait", action="store_true", help="do not wait for its end")
-    parser.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
+    socket_argument(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
 

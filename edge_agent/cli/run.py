@@ -15,19 +15,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.cli.places import settings_argument
+
 if TYPE_CHECKING:
     from edge_agent.settings.apart import Apart
     from edge_agent.settings.starting import Started
 
 log = logging.getLogger(__name__)
 
-DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
-
 
 def register(verbs: Any) -> None:
     """Add the verb."""
     parser = verbs.add_parser("run", help="run the agent in the foreground")
-    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    settings_argument(parser)
     parser.set_defaults(run=run)
 
 

@@ -20,9 +20,9 @@ from edge_agent.barcodes.display import display
 from edge_agent.barcodes.meaning import Meaning, Shown
 from edge_agent.barcodes.parse import KINDS, parse
 from edge_agent.cli import sheet_arguments
+from edge_agent.cli.places import settings_argument
 from edge_agent.cli.terminal import tell
 
-DEFAULT_FILE = Path("/etc/edge-agent/booth.toml")
 LONGEST_VALUE_SHOWN = 200  # two lines of a terminal; --json gives all of it
 
 REASONS = {
@@ -69,7 +69,7 @@ def register(verbs: Any) -> None:
 
 def _codes(action: argparse.ArgumentParser) -> None:
     action.add_argument("--json", action="store_true", help="one JSON object")
-    action.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE")
+    settings_argument(action)
     action.add_argument("--days", default="365", metavar="N", help="good for so many days (365)")
     action.add_argument("--once", action="store_true", help="each counts a single time")
     action.add_argument("--only", metavar="COMMAND", help="one of confirm, reprint, void, zero, tare")

@@ -8,15 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from edge_agent.barcodes.display import display
+from edge_agent.cli.places import socket_argument
 from edge_agent.cli.terminal import tell
 from edge_agent.local.client import ask
 from edge_agent.logs import one_line
 
-DEFAULT_SOCKET = Path("/run/edge-agent/edge-agent.sock")
 HEALTHY_DEVICE = "ready"
 CANNOT_PRINT = "no"
 
@@ -24,7 +23,7 @@ CANNOT_PRINT = "no"
 def register(verbs: Any) -> None:
     """Add the verb."""
     parser = verbs.add_parser("status", help="what the running agent says of itself")
-    parser.add_argument("--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH")
+    socket_argument(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli.config import DEFAULT_FILE, register
+from edge_agent.cli.config import register
+from edge_agent.cli.places import DEFAULT_FILE
 from edge_agent.registry import Registry
 from edge_agent.settings.load import check, load
 

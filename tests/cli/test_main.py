@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from edge_agent import __version__
-from edge_agent.cli.main import VERBS, main
+from edge_agent.cli.main import VERBS, _parser, main
 from tests.cli.program import PROGRAM, edge_agent, edge_agent_process
 from tests.local.test_client import answering
 
@@ -106,6 +108,21 @@ def test_every_verb_has_a_help(verb: str, capsys: pytest.CaptureFixture[str]) ->
         main([verb, "--help"])
     assert ended.value.code == 0
     assert verb in capsys.readouterr().out
+
+
+def actions_of(parser: argparse.ArgumentParser, path: str) -> Iterator[tuple[str, argparse.Action]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from actions_of(inner, f"{path} {name}")
+        else:
+            yield path, action
+
+
+def test_every_argument_of_every_verb_is_explained() -> None:
+    every = list(actions_of(_parser([]), "edge-agent"))
+    assert len(every) > 100
+    assert [f"{path} {action.dest}" for path, action in every if not action.help] == []
 
 
 def test_the_version_is_told_without_an_agent() -> None:
