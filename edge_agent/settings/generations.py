@@ -256,5 +256,7 @@ def _replace(path: Path, body: Mapping[str, object]) -> None:
         replace_file(path, json.dumps(body))
     except OSError as error:
         raise DeviceError(
-            "config.not_saved", f"{path.name}: {error.strerror}", hint="free space in state.directory"
+            "config.not_saved",
+            f"{path} cannot be written: {error.strerror}",
+            hint="state.directory must have space, and belong to the agent's user",
         ) from error

@@ -220,6 +220,8 @@ def test_a_disk_that_takes_nothing_is_told_and_the_old_one_holds(tmp_path: Path)
     with pytest.raises(DeviceError) as refused:
         generations.attempt(Generation(0, "file", "x", "h"), TRIAL, Report())
     assert refused.value.code == "config.not_saved"
+    assert "standing.json cannot be written" in refused.value.message
+    assert "belong to the agent's user" in refused.value.hint
     assert generations.standing.current == 0
 
 
