@@ -135,6 +135,21 @@ def test_no_other_port_needs_to_be(url: str) -> None:
     assert not may_be_bound(url)
 
 
+async def test_a_port_that_is_open_to_anything_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with Cable() as cable:
+        text = (
+            'schema = 1\n[booth]\nid = "B-01"\n[counter]\nflow = "none"\n[uplink]\nenabled = false\n'
+            f'[[scale]]\nid = "scale"\ndriver = "st_gs"\nport = "serial:{cable.path}"\n'
+        )
+        settings = check(text.encode(), "booth.toml", Registry.installed()).settings
+        assert settings is not None
+        opening = opener(settings, lambda _: "0403:6001")
+        for _ in range(3):
+            await (await opening(f"serial:{cable.path}", LINE, "scale")).close()
+    (told,) = caplog.messages
+    assert told.endswith('is opened whatever is plugged in there; write usb_id = "0403:6001" in its table')
+
+
 async def test_the_settings_reach_the_opening() -> None:
     """A pseudo-terminal is no USB device."""
     async with Cable() as cable:
