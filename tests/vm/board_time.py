@@ -3,9 +3,9 @@
 Owns: telling waiting from working, and how much slower than the board the guest works.
 Must not know: what is timed. Runs in the guest.
 
-A promise in seconds is about the board. Emulation and a busy host stretch work, twentyfold and more;
-they do not stretch waiting for a timer. So what counts is the time in which the guest had nothing to do, and
-the rest divided by how slowly it works just then.
+A promise in seconds is about the board. Work takes the emulated guest about twice as long as the board, by
+its own clock, which counts instructions (see machine.py); waiting for a timer takes both as long. So what
+counts is the time in which the guest had nothing to do, and the rest divided by how slowly it works.
 """
 
 from __future__ import annotations

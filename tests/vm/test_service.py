@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tests.vm.board_time import slowness
 from tests.vm.installed import Installed, replugged, stopped
 
 REPLUG_S = 3.0
 STOP_S = 10.0  # the unit's TimeoutStopSec
-WATCHDOG_S = 5  # at least; half of it is what a healthy agent may stall
+WATCHDOG_S = 5  # instead of the unit's 30: nobody learns more from waiting
 
 
 def test_the_service_starts_and_serves_every_device(booth: Installed) -> None:
@@ -30,8 +29,7 @@ def test_a_replugged_device_is_ready_again_within_3_seconds(serving_booth: Insta
 
 
 def test_a_hung_agent_is_killed_and_started_anew_and_says_so(booth: Installed) -> None:
-    limit_s = max(WATCHDOG_S, booth.guest.call(slowness) / 2)
-    booth.drop_in(f"WatchdogSec={limit_s:.0f}\nTimeoutAbortSec=1")
+    booth.drop_in(f"WatchdogSec={WATCHDOG_S}\nTimeoutAbortSec=1")
     booth.start()
     first = booth.show("MainPID")["MainPID"]
     booth.guest.run(f"kill -STOP {first}")
