@@ -48,6 +48,7 @@ class Counter:
         self.listening = False
         self.on_saved: Callable[[str], None] = lambda _: None
         self.on_scan: Callable[[str], None] = lambda _: None
+        self.on_label: Callable[[], None] = lambda: None
         self.on_line: Callable[[], None] = lambda: None
         self.lines = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -105,6 +106,9 @@ class Counter:
             "devices ready", lambda told: all(d["status"] == "ready" for d in told["devices"])
         )
 
+    async def connected(self) -> None:
+        await self._status_is("the centre is reached", lambda told: told["uplink"]["status"] != "offline")
+
     async def drained(self) -> None:
         await self._status_is("nothing waits for the centre", lambda told: told["backlog"]["count"] == 0)
 
@@ -143,6 +147,7 @@ class Counter:
                 answer.set_result(news["answer"])
         elif "label" in news:
             self.labels.append(_unpacked(news["label"]))
+            self.on_label()
         elif "idle" in news:
             self.idle = news["idle"]
         elif "listening" in news:

@@ -11,24 +11,29 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.vm.images import SYSTEM_FOLDERS
 from tests.vm.machine import copy_disk
 
 REPAIRED = {0, 1}  # e2fsck's exit status: nothing to do, or journal replayed and errors mended
+ORDERS = (
+    "SELECT key, state FROM print_jobs JOIN prints USING (job) WHERE requester = 'centre' ORDER BY attempt"
+)
 FILES = ("ledger.db", "ledger.db-wal")
 
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """What the ledger says: `events` by number, as (id in hex, type, subject, data)."""
+    """What the ledger says: `events` by number, as (id in hex, type, subject, data); the centre's orders."""
 
     verdict: str
     epoch: str
     events: dict[int, tuple[str, str, str, dict[str, object]]]
+    orders: Mapping[str, str] = field(default_factory=dict)  # name and state
 
     @property
     def accepted(self) -> list[str]:
@@ -57,12 +62,14 @@ def _read(path: Path) -> OnDisk:
             (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
             (epoch,) = db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone() or ("",)
             rows = db.execute("SELECT seq, id, type, subject, data FROM events").fetchall()
+            orders = db.execute(ORDERS).fetchall()
         except sqlite3.Error as error:
             return OnDisk(str(error), "", {})
     return OnDisk(
         verdict,
         epoch,
         {seq: (id_.hex(), kind, subject, json.loads(data)) for seq, id_, kind, subject, data in rows},
+        dict(orders),
     )
 
 

@@ -17,9 +17,10 @@ import shutil
 import sqlite3
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from edge_agent.sdk.checksums import s10_check_digit
 from edge_agent.sdk.errors import DeviceError
@@ -34,7 +35,8 @@ from tests.vm.disk_log import Loss, after_cut, make_log
 from tests.vm.guest import Guest, GuestError
 from tests.vm.installed import SOURCES, name_the_drivers
 from tests.vm.machine import Image, Saved, Wiring, copy_disk
-from tests.vm.moments import MOMENTS, choose
+from tests.vm.moments import MOMENTS, ORDERING, choose
+from tests.vm.orders import Orders, told_of_labels
 from tests.vm.waking import awake, prepared
 
 BROKER_AS_SEEN = 1883
@@ -58,7 +60,9 @@ class Chain:
         self._disk = folder / "disk.img"
         self._items = _items(seed)
         self._open: str | None = None
+        self._jobs: list[dict[str, Any]] = []  # of the centre, at the end
         self.seen = Seen()
+        self.orders = Orders()
         self.findings: list[str] = []
         self.told: list[str] = []
         self.losses: list[tuple[str, Loss]] = []
@@ -70,25 +74,26 @@ class Chain:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         copy_disk(self._image.data, self._disk)
-        async with Broker() as broker, Central(self._folder / "central.db", "127.0.0.1", broker.port):
+        database = self._folder / "central.db"
+        async with Broker() as broker, Central(database, "127.0.0.1", broker.port) as central:
             for number in range(cuts):
                 moment = MOMENTS[(number + first) % len(MOMENTS)]
                 start = time.monotonic()
                 chance = loss if loss is not None else self._dice.choice((0.5, 1.0))
-                await self._run(number, broker.port, moment)
+                await self._run(number, broker.port, central, moment)
                 suffered = self._cut_disk(number, chance)
-                self._judge(number)
+                orders = self._judge(number)
                 self.losses.append((moment, suffered))
-                self.told.append(f"cut {number} {moment}: {suffered}")
+                self.told.append(f"cut {number} {moment}: {suffered}, orders {orders}")
                 print(self._folder.name, self.told[-1], f"after {time.monotonic() - start:.1f} s", flush=True)
                 if self.findings:
                     return
             if not recover:
                 return
-            await self._run(cuts, broker.port, WHOLE_RUN)
+            await self._run(cuts, broker.port, central, WHOLE_RUN)
         self._judge_the_whole()
 
-    async def _run(self, number: int, broker_port: int, moment: str) -> None:
+    async def _run(self, number: int, broker_port: int, central: Central, moment: str) -> None:
         """Wake up, work, and lose power; without a cut, work until the centre has everything."""
         folder = self._folder / f"run-{number}"
         shutil.rmtree(folder, ignore_errors=True)
@@ -105,7 +110,7 @@ class Chain:
             await counter.connect(guest.machine)
             try:
                 async with asyncio.timeout(RUN_S):
-                    await self._work(counter, guest, moment)
+                    await self._work(counter, guest, central, moment)
             finally:
                 guest.machine.cut_power()
                 await counter.ended()
@@ -121,15 +126,18 @@ class Chain:
             return str(error)
         return "it ended by itself"
 
-    async def _work(self, counter: Counter, guest: Guest, moment: str) -> None:
-        """A clerk at work until the power goes; without a cut, until the centre has everything."""
+    async def _work(self, counter: Counter, guest: Guest, central: Central, moment: str) -> None:
+        """A day's work until the power goes; without a cut, until the centre has everything."""
         if moment == WHOLE_RUN:
-            await self._day(counter, 2)
+            await self._day(counter, central, 2)
+            self._jobs = await self.orders.ended(counter)
+            print(self._folder.name, *(f"{job['order']} {job['state']}" for job in self._jobs), flush=True)
             await counter.drained()
             return
         log = self._folder / "writes.log"
-        cutting = choose(moment, counter, guest.machine, log, self._dice)
-        day = asyncio.create_task(self._day(counter, MOST_PARCELS))
+        cutting = choose(moment, counter, self.orders, guest.machine, log, self._dice)
+        ordering = central if moment in ORDERING else None
+        day = asyncio.create_task(self._day(counter, ordering, MOST_PARCELS))
         dark = asyncio.create_task(counter.dark.wait())
         await asyncio.wait((day, dark), return_when=asyncio.FIRST_COMPLETED)
         if cutting is not None:
@@ -142,9 +150,11 @@ class Chain:
         with contextlib.suppress(asyncio.CancelledError, DeviceError):
             await day
 
-    async def _day(self, counter: Counter, parcels: int) -> None:
-        """First what the last cut interrupted, then more parcels."""
+    async def _day(self, counter: Counter, ordering: Central | None, parcels: int) -> None:
+        """What the centre orders; what the last cut interrupted; then more parcels."""
         await counter.devices_ready()
+        if ordering is not None:
+            await self.orders.go_on(ordering, counter)
         clerk = Clerk(counter)  # type: ignore[arg-type]  # it offers what the clerk needs of a stage
         for _ in range(parcels):
             await self._one_parcel(clerk)
@@ -163,12 +173,14 @@ class Chain:
         after.replace(self._disk)
         return loss
 
-    def _judge(self, number: int) -> None:
-        """After a cut, before anything can heal: what was told must be on the disk."""
+    def _judge(self, number: int) -> Mapping[str, str]:
+        """After a cut, before anything can heal: what was told must be on the disk. How far orders are."""
         disk = look(self._disk, self._folder / "look")
         central = _central_events(self._folder / "central.db")
-        for finding in (*_lost_promises(disk, self.seen), *_lost_numbers(disk, central)):
+        promises = (*_lost_promises(disk, self.seen), *self.orders.lost(disk))
+        for finding in (*promises, *_lost_numbers(disk, central)):
             self.findings.append(f"cut {number}: {finding}")
+        return disk.orders
 
     def _judge_the_whole(self) -> None:
         """At the end: once each, weighed right, labelled once."""
@@ -182,6 +194,7 @@ class Chain:
                 self.findings.append(f"{item} weighs {self.seen.weights.get(item)}, reported: {weights}")
         marks = Tally(mark_on(label.page) for label in self.seen.labels if label.mark == "whole")
         self.findings += [f"{times} labels say {mark}" for mark, times in marks.items() if times > 1]
+        self.findings += self.orders.wrong(self._jobs, told_of_labels(database), marks.elements())
 
 
 def _lost_promises(disk: OnDisk, seen: Seen) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.vm.counter import Seen
 from tests.vm.disk_check import OnDisk
 from tests.vm.disk_log import ENTRY, FLUSH, FUA, MAGIC, SECTOR_BYTES, SUPER, Growing, Loss, after_cut, writes
+from tests.vm.orders import Orders
 from tests.vm.power import _lost_numbers, _lost_promises
 
 OLD, NEW = b"o" * SECTOR_BYTES, b"n" * SECTOR_BYTES
@@ -89,3 +90,21 @@ def test_a_number_that_the_centre_has_and_the_disk_has_not_is_found() -> None:
     assert "has forgotten" in next(_lost_numbers(disk, {("e1", 3): "C"}))
     assert "begins anew" in next(_lost_numbers(disk, {("e0", 1): "A"}))
     assert "on the disk" in next(_lost_numbers(disk, {("e1", 2): "C"}))
+
+
+def test_an_order_that_was_answered_and_is_not_on_the_disk_is_found() -> None:
+    orders = Orders(["L-1", "L-2"], {"L-1"})
+    assert not list(orders.lost(OnDisk("ok", "e1", {}, {"L-1": "queued"})))
+    assert list(orders.lost(OnDisk("ok", "e1", {}))) == ["order L-1 was answered and is not on the disk"]
+
+
+def test_an_order_that_is_forgotten_doubled_untold_or_claimed_is_found() -> None:
+    orders = Orders(["L-1"])
+    job = {"order": "L-1", "job": "a1", "state": "confirmed"}
+    printed, silent, paper = {"a1": frozenset({"printed"})}, {"a1": frozenset({""})}, "BXL1:a1:1:L-1"
+    assert not list(orders.wrong([job], printed, [paper, "BXL1:b2:1:RR", ""]))
+    assert not list(orders.wrong([job], silent, []))
+    assert "is forgotten" in next(orders.wrong([], printed, [paper]))
+    assert "2 times" in next(orders.wrong([job], printed, [paper, "BXL1:a1:2:L-1"]))
+    assert "was not told" in next(orders.wrong([job], {}, [paper]))
+    assert "nothing came out" in next(orders.wrong([job], printed, ["BXL1:b2:1:RR"]))
