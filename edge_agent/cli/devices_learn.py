@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             "devices.usage", f"unknown unit {args.unit[:20]!a}; known: {', '.join(sorted(UNITS))}"
         )
+    if args.save and (args.save.is_dir() or not os.access(args.save.parent, os.W_OK)):
+        raise ConfigError("devices.recording", f"cannot write {args.save}: name a file in a folder of yours")
     weighings = _read(args.recording) if args.recording else _record(args)
     if args.save:
         _save(args.save, weighings)

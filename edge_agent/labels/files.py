@@ -73,7 +73,8 @@ def read_template(path: Path) -> TemplateText:
             raise _unreadable(path, f"expected at most {MAX_FILE_BYTES} bytes")
         text = content.decode().replace("\r\n", "\n")
     except (OSError, ValueError) as cause:
-        raise _unreadable(path, f"the file cannot be read: {cause}") from cause
+        why = (cause.strerror if isinstance(cause, OSError) else None) or cause
+        raise _unreadable(path, f"the file {path} cannot be read: {why}") from cause
     return TemplateText(path.stem, text, path.parent)
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from edge_agent.sdk.errors import ConfigError
 
 SHORTEST_S = 10  # to start, to accept one parcel and to count
 
@@ -22,10 +25,21 @@ def register(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when every promise held, 1 when one broke."""
+    """0 when every promise held, 1 when one broke. Raises ConfigError for a folder that takes nothing."""
     from simulators.demo.play import play
 
+    if args.folder is not None:
+        _make(args.folder)
     return asyncio.run(play(args.seconds, args.folder))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        why = f"{folder} cannot be used: {error.strerror}"
+        raise ConfigError("demo.folder", why, hint="name another --folder") from error
 
 
 def _seconds(text: str) -> int:

@@ -328,6 +328,18 @@ def test_a_profile_is_learnt_in_conversation(
     assert the_same["profiles"][0]["settings"] == shown["profiles"][0]["settings"]
 
 
+def test_a_recording_that_could_not_be_kept_is_refused_before_the_first_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types(monkeypatch, "", "")
+    for save in (tmp_path, tmp_path / "none" / "x.json"):
+        words = ["devices", "learn", "/dev/ttyS9", "--weights", "0,1", "--save", str(save)]
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert "cannot write" in said
+        assert "press Enter" not in said
+
+
 def test_nobody_at_the_terminal_is_wrong_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

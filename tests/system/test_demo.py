@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.cli.main import main
 from edge_agent.registry import Registry
 from edge_agent.settings.load import load
 from simulators.central.report import Report
@@ -104,6 +105,12 @@ async def test_an_unplugged_device_heals_and_the_others_do_not_notice(device: st
 
 def test_the_demos_configuration_is_a_right_one() -> None:
     assert load(CONFIG, Registry.installed()).booth.id == "DEMO-01"
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/proc/none/x"])
+def test_a_folder_that_takes_nothing_is_one_line(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--seconds", "14", "--folder", place]) == 2
+    assert "[demo.folder]" in capsys.readouterr().err
 
 
 def test_a_demo_that_is_killed_leaves_no_agent_behind(tmp_path: Path) -> None:
