@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -69,10 +70,12 @@ def _drop_output() -> None:
 
 
 def _open_streams() -> None:
-    """Put the null device where a caller has closed a standard stream: Python has None there."""
+    """Outputs that take everything: the null device where one is closed (Python has None there)."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the whole run
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # Bangla on a Latin terminal is escaped, no error
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:

@@ -112,7 +112,8 @@ async def _obey_input(control: Control, stop: asyncio.Event) -> None:
         if line in ("quit", "exit"):
             stop.set()
             return
-        print(await control.answer(line), flush=True)
+        told = await control.answer(line)
+        print(told.replace(" | ", "\n   ") if line == "help" else told, flush=True)  # one order on a line
     if not endless:
         stop.set()
 

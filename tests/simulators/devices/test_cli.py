@@ -275,3 +275,30 @@ def test_what_a_printer_may_answer_is_named_as_it_is_typed(capsys: pytest.Captur
     with pytest.raises(SystemExit):
         main(["printer", "--tcp", "127.0.0.1:0", "--answers", "nosuch"])
     assert "choose from 'eot', 'asb'" in capsys.readouterr().err
+
+
+def test_what_a_terminal_cannot_show_is_escaped() -> None:
+    """Foreign text comes from barcodes and from what is typed."""
+    ended = subprocess.run(
+        [EDGE_SIM, "scanner", "--tcp", "127.0.0.1:0"],
+        input="পার্সেল x\nquit\n",
+        capture_output=True,
+        encoding="utf-8",
+        timeout=DEADLINE_S,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "unknown device or word" in ended.stdout
+
+
+def test_the_orders_are_listed_a_line_each() -> None:
+    ended = subprocess.run(
+        [EDGE_SIM, "scanner", "--tcp", "127.0.0.1:0"],
+        input="help\nquit\n",
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert "\n   scanner double TEXT\n" in ended.stdout
