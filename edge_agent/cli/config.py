@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli import config_change
 from edge_agent.cli.places import settings_word
-from edge_agent.cli.terminal import tell
+from edge_agent.cli.terminal import note, tell
 from edge_agent.registry import Registry
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def run_check(arguments: argparse.Namespace) -> int:
     if checked.settings is None:
         return _report(checked.problems, as_json=arguments.json)
     tell("[]" if arguments.json else f"{arguments.file}: ok, {_summary(checked.settings)}")
+    for key, path in _wanted_files(checked.settings):
+        note(f"{key}: {path} is not there, or closed to you; the agent does not start without it")
     return EXIT_OK
 
 
@@ -98,6 +101,17 @@ def _report(problems: Sequence[Problem], *, as_json: bool) -> int:
     else:
         print(*problems, sep="\n", file=sys.stderr)
     return EXIT_UNUSABLE
+
+
+def _wanted_files(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Those without which the agent does not start, and that cannot be read."""
+    named = {
+        "counter.command_key_file": settings.counter.command_key_file,
+        "uplink.password_file": settings.uplink.password_file,
+    }
+    for key, path in named.items():
+        if path is not None and not os.access(path, os.R_OK):
+            yield key, path
 
 
 def _summary(settings: Settings) -> str:

@@ -44,6 +44,27 @@ def test_a_good_file_ends_with_0_and_a_summary(capsys: pytest.CaptureFixture[str
     assert err == ""
 
 
+def test_a_file_that_the_agent_needs_and_that_is_not_there_is_told_beside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "booth.toml"
+    key = tmp_path / "command.key"
+    settings.write_text(
+        BROKEN.replace("dhaka", "DHAKA-0001").replace('hots = "x"\n', "")
+        + (f'[counter]\ncommand_key_file = "{key}"\n')
+    )
+    assert run("check", settings) == 0
+    out, err = capsys.readouterr()
+    assert "ok" in out
+    assert err == (
+        f"counter.command_key_file: {key} is not there, or closed to you;"
+        " the agent does not start without it\n"
+    )
+    key.write_text("00" * 32)
+    assert run("check", settings) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_broken_file_ends_with_2_and_one_line_for_each_problem(
     broken: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
