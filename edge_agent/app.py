@@ -20,7 +20,7 @@ from edge_agent.assembly import Parts, configured_devices
 from edge_agent.clock import ClockFloor, boot_id, system_clock
 from edge_agent.commands.agent_ops import Controls
 from edge_agent.commands.joining import make_configuring, offer_configuring, trial_of
-from edge_agent.events.model import EventDraft, JsonValue
+from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.single import only_agent
 from edge_agent.links.hotplug import Hotplug
@@ -210,11 +210,6 @@ async def _record(ledger: Ledger, entry: Entry) -> None:
 async def _start_events(ledger: Ledger, clock: Clock) -> list[EventDraft]:
     at = clock.stamp()
     events = []
-    if ledger.set_aside is not None:
-        data: dict[str, JsonValue] = {"file": ledger.set_aside.name, "salvaged": ledger.salvaged}
-        if ledger.before is not None:
-            data |= {"previous_epoch": ledger.before[0], "previous_last": ledger.before[1]}
-        events.append(EventDraft("ledger.set-aside", "ledger", at, data))
     if await ledger.slot(RUNNING_SLOT):
         events.append(EventDraft("agent.stopped-uncleanly", "agent", at, {}))
     events.append(EventDraft("agent.started", "agent", at, {"version": __version__}))

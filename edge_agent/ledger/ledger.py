@@ -23,6 +23,7 @@ from edge_agent.ledger.outbox import UNACKED_LIMIT, Forget, Marks, Rejection
 from edge_agent.ledger.print_jobs import Paper, PrintLedger, PrintOrder
 from edge_agent.ledger.prints import PrintStep
 from edge_agent.ledger.reserve import Reserve
+from edge_agent.ledger.salvage import salvage
 from edge_agent.ledger.store import Opened, open_ledger
 from edge_agent.ledger.worker import LedgerWorker
 from edge_agent.sdk.clock import Clock, SystemClock
@@ -70,8 +71,6 @@ class Ledger:
         self._limits = limits
         self.epoch = opened.epoch
         self.set_aside = opened.set_aside
-        self.before = opened.before
-        self.salvaged = 0
         self.boot = boot
         self.acked = marks.acked
         self.last = marks.last
@@ -92,7 +91,7 @@ class Ledger:
         limits: Limits | None = None,
         clock: Clock | None = None,
     ) -> Ledger:
-        """Open the file (a few milliseconds, before anything else runs), restore what was salvaged.
+        """Open the file (a few milliseconds, before anything else runs), salvage a damaged one.
 
         Without `clock` nobody vouches for UTC: events of other boots then go by their number only.
 
@@ -109,12 +108,17 @@ class Ledger:
             opened = open_ledger(path, synchronous, quota_mib=limits.quota_mib)
         reserve.fill()
         ledger = cls(opened, boot, reserve, limits, clock)
-        if salvaged := [*opened.salvaged, *letters.as_events(opened.letters, opened.salvaged)]:
-            ledger.salvaged = await ledger._worker.write(
-                lambda c: outbox.restore(c, salvaged, boot, opened.epoch)
-            )
-            ledger.last = (await ledger._worker.read(outbox.marks)).last
+        if opened.set_aside is not None:
+            await ledger._take_up(opened.set_aside)
         return ledger
+
+    async def _take_up(self, aside: Path) -> None:
+        try:
+            await salvage(self._worker, aside, self._append, self._clock.stamp())
+            self.last = (await self._worker.read(outbox.marks)).last
+        except BaseException:
+            await self.close()
+            raise
 
     @property
     def reserve_spent(self) -> bool:

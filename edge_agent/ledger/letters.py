@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from edge_agent.events.classes import ACCEPTED
@@ -121,7 +121,8 @@ def keep(connection: sqlite3.Connection, rejections: Sequence[Rejection], boot: 
     for rejection in rejections:
         connection.execute(
             "INSERT OR IGNORE INTO dead_letters SELECT seq, ?, type, json_object('subject', subject,"
-            " 'data', json(data), 'time_ms', utc_ms, 'uptime_ms', uptime_ms, 'clock', clock,"
+            " 'data', CASE WHEN json_valid(data) THEN json(data) END,"
+            " 'time_ms', utc_ms, 'uptime_ms', uptime_ms, 'clock', clock,"
             " 'boot', (SELECT boot FROM boots WHERE n=events.boot)) FROM events WHERE seq=?"
             " AND seq NOT IN (SELECT seq FROM dead_letter_marks)",
             (rejection.code, rejection.seq),
@@ -173,9 +174,9 @@ def forgettable(connection: sqlite3.Connection, acked: int, forget: Forget) -> d
     return {**{int(seq): "count" for (seq,) in surplus if seq <= acked}, **found}
 
 
-def as_events(rows: Sequence[Row], events: Sequence[Row]) -> list[Row]:
-    """Letters of a damaged file as rows of the events that they were, without those among `events`."""
-    found, known = list[Row](), {row[0] for row in events}
+def as_events(rows: Sequence[Row], known: Collection[int]) -> list[Row]:
+    """Letters of a damaged file as rows of the events that they were, without those that are `known`."""
+    found = list[Row]()
     for seq, _, kind, text in (row for row in rows if row[0] not in known):
         with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # damaged, too
             body = json.loads(str(text))

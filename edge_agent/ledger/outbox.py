@@ -6,16 +6,18 @@ runs inside whatever transaction the worker opened.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from edge_agent.events.classes import ACCEPTED
 from edge_agent.events.model import EventDraft, StoredEvent
 from edge_agent.ledger.ids import uuid7, uuid_text
-from edge_agent.ledger.store import EVENT_COLUMNS
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.sdk.values import ClockQuality, Stamp
 
@@ -24,6 +26,12 @@ UNACKED_LIMIT = (
     400_000  # about 150 MiB and half a year without a network; beyond it the booth refuses visibly
 )
 INTEGER_LIMIT = 1 << 63  # of SQLite
+EVENT_COLUMNS = "seq, id, boot, utc_ms, uptime_ms, clock, type, subject, data"
+# As bytes, so that rot in them is found and not smoothed over: they are sent as they are.
+EXACT_COLUMNS = "seq, id, boot, utc_ms, uptime_ms, clock, type, CAST(subject AS BLOB), CAST(data AS BLOB)"
+UNKNOWN = "unknown"  # the boot of an event
+QUALITIES: Mapping[object, ClockQuality] = {quality.value: quality for quality in ClockQuality}
+TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
 EVENT_BYTES_LIMIT = 30_000  # one event must fit into one message of 32 KiB with its envelope
 
 
@@ -64,6 +72,8 @@ def boot_number(connection: sqlite3.Connection, boot: str) -> int:
     row = connection.execute("SELECT n FROM boots WHERE boot=?", (boot,)).fetchone()
     if row:
         return int(row[0])
+    oldest = "SELECT boot FROM events ORDER BY seq LIMIT 1"  # boots are numbered in the order of their events
+    connection.execute(f"DELETE FROM boots WHERE n < ({oldest})")  # noqa: S608 - constant
     cursor = connection.execute("INSERT INTO boots (boot) VALUES (?)", (boot,))
     return int(cursor.lastrowid or 0)
 
@@ -93,7 +103,8 @@ def append(
     return stored
 
 
-def _fits(draft: EventDraft) -> bool:
+def fits(draft: EventDraft) -> bool:
+    """Whether it is short enough to be stored."""
     try:
         return bool(_json(draft))
     except ValueError:
@@ -108,24 +119,57 @@ def _json(draft: EventDraft) -> str:
 
 
 def after(connection: sqlite3.Connection, seq: int, limit: int, *, epoch: str) -> list[StoredEvent]:
-    """Up to `limit` events that follow `seq`, oldest first."""
-    names = dict(connection.execute("SELECT n, boot FROM boots"))
-    query = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq>? ORDER BY seq LIMIT ?"  # noqa: S608 - constant columns
-    return [_stored(row, names, epoch) for row in connection.execute(query, (seq, limit))]
+    """Up to `limit` events that follow `seq`, oldest first; what rot has reached is left out."""
+    return list(islice(_readable(connection, "seq>?", (seq,), epoch), limit))
 
 
 def urgent(connection: sqlite3.Connection, seq: int, upto: int, *, epoch: str) -> list[StoredEvent]:
     """The events of accepted parcels among those after `seq` up to `upto`."""
-    names = dict(connection.execute("SELECT n, boot FROM boots"))
     marks_ = ",".join("?" * len(ACCEPTED))
-    query = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq>? AND seq<=? AND type IN ({marks_}) ORDER BY seq"  # noqa: S608 - constants
-    return [_stored(row, names, epoch) for row in connection.execute(query, (seq, upto, *ACCEPTED))]
+    where = f"seq>? AND seq<=? AND type IN ({marks_})"
+    return list(_readable(connection, where, (seq, upto, *ACCEPTED), epoch))
 
 
-def _stored(row: tuple[Any, ...], names: dict[int, str], epoch: str) -> StoredEvent:
+def _readable(
+    connection: sqlite3.Connection, where: str, values: tuple[object, ...], epoch: str
+) -> Iterator[StoredEvent]:
+    names = {n: boot for n, boot in connection.execute("SELECT n, boot FROM boots") if _is_name(boot)}
+    query = f"SELECT {EXACT_COLUMNS} FROM events WHERE {where} ORDER BY seq"  # noqa: S608 - constants
+    with contextlib.closing(connection.execute(query, values)) as rows:
+        for row in rows:
+            event = _stored(row, names, epoch)
+            if event is not None:
+                yield event
+
+
+def _stored(row: tuple[Any, ...], names: dict[int, str], epoch: str) -> StoredEvent | None:
+    """SQLite keeps no checksums: what rot has made of when and where is unknown, of what happened is nothing.
+
+    None is a gap to the uplink, which tells the centre of it.
+    """
     seq, raw, boot, utc_ms, uptime_ms, clock, kind, subject, data = row
-    at = Stamp(uptime_ms, utc_ms, ClockQuality(clock))
-    return StoredEvent(epoch, seq, uuid_text(raw), names[boot], kind, subject, at, data)
+    if not isinstance(raw, bytes) or TYPE.fullmatch(str(kind)) is None:
+        return None
+    try:
+        json.loads(data)
+        text, about = data.decode(), subject.decode()
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    at = _stamp(uptime_ms, utc_ms, clock)
+    return StoredEvent(
+        epoch, seq, uuid_text(raw.ljust(16, b"\0")[:16]), names.get(boot, UNKNOWN), kind, about, at, text
+    )
+
+
+def _stamp(uptime_ms: object, utc_ms: object, clock: object) -> Stamp:
+    if type(uptime_ms) is int and type(utc_ms) is int and clock in QUALITIES:
+        return Stamp(uptime_ms, utc_ms, QUALITIES[clock])
+    return Stamp(0, 0, ClockQuality.NONE)
+
+
+def _is_name(boot: object) -> bool:
+    """Whether it can stand between quotes as it is."""
+    return isinstance(boot, str) and boot.isascii() and boot.isprintable() and not set(boot) & set('"\\')
 
 
 def acknowledge(connection: sqlite3.Connection, upto: int, *, forget: Forget | None = None) -> Marks:
@@ -157,28 +201,6 @@ def _forget_old(connection: sqlite3.Connection, upto: int, forget: Forget) -> No
             "DELETE FROM events WHERE seq<=? AND boot<>? AND clock<>'none' AND utc_ms<?",
             (upto, boot, forget.before_utc_ms),
         )
-
-
-def restore(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], boot: str, epoch: str) -> int:
-    """Record events salvaged from a damaged file anew, with their old number beside; gives how many."""
-    drafts = [draft for draft in map(_salvaged, rows) if draft is not None]
-    append(connection, drafts, epoch=epoch, boot=boot, acked=0)
-    return len(drafts)
-
-
-def _salvaged(row: tuple[object, ...]) -> EventDraft | None:
-    """One row as an event, without its old number if there is no room for it; None where it is damaged."""
-    seq, _, _, utc_ms, uptime_ms, clock, kind, subject, data = row
-    try:
-        body = json.loads(str(data))
-        at = Stamp(int(str(uptime_ms)), int(str(utc_ms)), ClockQuality(str(clock)))
-        if not isinstance(body, dict) or max(abs(at.utc_ms), abs(at.uptime_ms)) >= INTEGER_LIMIT:
-            return None
-        whole = EventDraft(str(kind), str(subject), at, {**body, "salvaged_seq": int(str(seq))})
-        bare = EventDraft(str(kind), str(subject), at, body)
-        return next(draft for draft in (whole, bare) if _fits(draft))
-    except (ValueError, RecursionError, StopIteration):
-        return None
 
 
 def _acked(connection: sqlite3.Connection) -> int:

@@ -5,6 +5,7 @@ Owns: the reserve file. Must not know: what is written with the space.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -57,7 +58,8 @@ class Reserve:
                 os.posix_fallocate(file.fileno(), 0, self._bytes)
             self._become(spent=False)
         except OSError:
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a disk that has become read-only
+                self._path.unlink(missing_ok=True)
             self._become(spent=True)
 
     def free_mib(self) -> int:

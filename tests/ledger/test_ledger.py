@@ -159,7 +159,8 @@ async def test_a_file_that_is_no_database_is_set_aside_and_a_new_epoch_begins(
     ledger = await Ledger.open(path, "boot")
     assert ledger.set_aside is not None
     assert ledger.set_aside.read_bytes() == damage
-    assert (await ledger.commit(Entry([draft()])))[0].seq == 1
+    assert [event.type for event in await ledger.after(0, 10)] == ["ledger.set-aside"]
+    assert (await ledger.commit(Entry([draft()])))[0].seq == 2
     await ledger.close()
 
 
@@ -182,7 +183,6 @@ async def test_readable_events_of_a_damaged_file_are_recorded_anew(tmp_path: Pat
         assert "item-0299" in again
         assert "item-0011" in again
         assert "item-0003" not in again, "acknowledged events are not repeated"
-        assert ledger.before == (epoch, 300), "so that the centre can close that stream"
         assert len(again) > 200
     finally:
         await ledger.close()

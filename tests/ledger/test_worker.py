@@ -15,6 +15,7 @@ from edge_agent.ledger import ledger as ledger_module
 from edge_agent.ledger import outbox
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.reserve import MIB, Reserve
+from edge_agent.ledger.salvage import taken_up
 from edge_agent.ledger.store import Opened, open_ledger
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.sdk.values import ClockQuality, Stamp
@@ -84,7 +85,7 @@ async def test_a_damaged_row_is_left_out_of_what_is_salvaged(ledger: Ledger, dat
         (7, b"", 1, 1, 1, "ntp", "scan.read", "bad", data),
         (8, b"", 1, 1, 1, "ntp", "scan.read", "good", "{}"),
     ]
-    count = await ledger._worker.write(lambda c: outbox.restore(c, rows, "boot", ledger.epoch))
+    count = await ledger._worker.write(lambda c: taken_up(c, rows, ledger._append))
     assert count == 1
     assert [event.subject for event in await ledger.after(0, 10)] == ["good"]
 
@@ -95,7 +96,7 @@ async def test_a_row_with_an_impossible_time_costs_no_other(ledger: Ledger, utc_
         (7, b"", 1, utc_ms, 1, "ntp", "scan.read", "bad", "{}"),
         (8, b"", 1, 1, 1, "ntp", "scan.read", "good", "{}"),
     ]
-    assert await ledger._worker.write(lambda c: outbox.restore(c, rows, "boot", ledger.epoch)) == 1
+    assert await ledger._worker.write(lambda c: taken_up(c, rows, ledger._append)) == 1
     assert [event.subject for event in await ledger.after(0, 10)] == ["good"]
 
 
@@ -105,7 +106,7 @@ async def test_an_event_at_the_bound_is_salvaged_without_its_old_number(ledger: 
         (7, b"", 1, 1, 1, "ntp", "scan.read", "full", full),
         (8, b"", 1, 1, 1, "ntp", "scan.read", "good", "{}"),
     ]
-    assert await ledger._worker.write(lambda c: outbox.restore(c, rows, "boot", ledger.epoch)) == 2
+    assert await ledger._worker.write(lambda c: taken_up(c, rows, ledger._append)) == 2
     first, second = await ledger.after(0, 10)
     assert first.data == full
     assert json.loads(second.data) == {"salvaged_seq": 8}
