@@ -24,7 +24,7 @@ from edge_agent.ledger.ledger import Entry, Ledger
 from edge_agent.ledger.number_mark import NumberMark
 from edge_agent.ledger.numbers import Block, Closed, Leased, NumberStep, Used
 from edge_agent.sdk.clock import Clock
-from edge_agent.sdk.errors import CommandError
+from edge_agent.sdk.errors import CommandError, DeviceError
 from edge_agent.sdk.values import ClockQuality, Stamp
 
 LEASE_NUMBERS = 100_000  # in one block: years of a booth; a larger one is a mistake of the centre
@@ -66,6 +66,8 @@ class Numbers:
         self._low_water = low_water
         self._stored = stored
         self._blocks: list[Block] = []
+        self._held: dict[str, int] = {}  # by lease: below this is being taken, before the mark says so
+        self._closing: set[str] = set()  # leases that are going back, while the disk is written
         self.left = 0
 
     @property
@@ -82,7 +84,7 @@ class Numbers:
     async def next(self, at: Stamp) -> Given | None:
         """The next free number, if there is one. It is taken by `hold` and by committing its step."""
         await self._expire(at)
-        for block in self._blocks:
+        for block in self._at_hand():
             for serial in range(self._free(block), min(block.last, self._free(block) + SKIPPED) + 1):
                 number = Pattern(block.pattern, block.check).number(serial)
                 if not await self._ledger.accepted_before(number):
@@ -91,7 +93,14 @@ class Numbers:
 
     async def hold(self, given: Given) -> None:
         """Before the commit: this number is not given out again, whatever comes. Raises DeviceError."""
-        await asyncio.to_thread(self._mark.hold, given.step.lease, given.step.serial + 1)
+        lease, next_free = given.step.lease, given.step.serial + 1
+        if lease in self._closing:
+            raise DeviceError("number.taken", f"lease {lease} is going back", hint="scan again")
+        self._held[lease] = next_free
+        try:
+            await asyncio.to_thread(self._mark.hold, lease, next_free)
+        finally:
+            self._held.pop(lease, None)
 
     def took(self, given: Given) -> None:
         """Its step is on disk."""
@@ -124,24 +133,35 @@ class Numbers:
     async def give_back(self, args: Mapping[str, Any]) -> JsonValue:
         """`number.return`: what is left of a lease goes back to the centre."""
         lease = args.get("lease")
-        block = next((one for one in self._blocks if one.lease == lease), None)
+        block = next((one for one in self._at_hand() if one.lease == lease), None)
         if block is None:
             raise CommandError("number.unknown", "no such lease is open here")
         first = self._free(block)
         await self._close(block, "returned", self._clock.stamp())
         return self._range(block, first)
 
+    def _at_hand(self) -> list[Block]:
+        """The leases that are open, and not just going back."""
+        return [block for block in self._blocks if block.lease not in self._closing]
+
     async def _expire(self, at: Stamp) -> None:
         """A box that does not know the time keeps using what it has: the centre waits for the return."""
         if at.quality is ClockQuality.NONE:
             return
-        for block in list(self._blocks):
+        for block in self._at_hand():
             if block.notafter_ms is not None and at.utc_ms > block.notafter_ms:
                 await self._close(block, "expired", at)
 
     async def _close(self, block: Block, state: str, at: Stamp) -> None:
         """The mark first: an old copy of the ledger must not open it again."""
         first = self._free(block)
+        self._closing.add(block.lease)
+        try:
+            await self._closed(block, first, state, at)
+        finally:
+            self._closing.discard(block.lease)
+
+    async def _closed(self, block: Block, first: int, state: str, at: Stamp) -> None:
         await asyncio.to_thread(self._mark.hold, block.lease, block.last + 1)
         data = {**self._range(block, first), "reason": state}
         events = [EventDraft("numbers.returned", block.lease, at, data)]
@@ -165,7 +185,7 @@ class Numbers:
         self.left = sum(block.last - self._free(block) + 1 for block in self._blocks)
 
     def _free(self, block: Block) -> int:
-        return max(block.next, self._mark.next(block.lease))
+        return max(block.next, self._mark.next(block.lease), self._held.get(block.lease, 0))
 
     def _given(self, block: Block, serial: int, number: str, at: Stamp) -> Given:
         left = self.left - (serial - self._free(block) + 1)

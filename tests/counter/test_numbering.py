@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -27,6 +29,7 @@ from tests.counter.counter_bench import opened
 
 BOOTH = "B-0001"
 S10 = "RR########*BD"
+DEADLINE_S = 10.0
 LATER, EARLIER = "2030-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
 
 
@@ -357,6 +360,48 @@ async def test_parallel_askers_get_different_numbers_only_one_after_the_other(bo
         results = await asyncio.gather(run.use(), run.use(), return_exceptions=True)
         numbers = [one for one in results if isinstance(one, str)]
         assert len(set(numbers)) == len(numbers) >= 1
+
+
+async def test_a_number_that_a_parcel_is_taking_does_not_go_back_with_the_rest(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The centre has a lease returned while the counter has just chosen a number of it."""
+    taken, hold = threading.Event(), NumberMark.hold
+
+    def slow(mark: NumberMark, lease: str, next_free: int) -> None:
+        if next_free == 110:  # the return's own mark, on a card that stalls
+            taken.wait(DEADLINE_S)
+        hold(mark, lease, next_free)
+
+    async with box.run() as run:
+        await run.lease()
+        monkeypatch.setattr(NumberMark, "hold", slow)
+        using = asyncio.ensure_future(run.use())
+        await asyncio.sleep(0)
+        returning = asyncio.ensure_future(run.numbers.give_back({"lease": "L-1"}))
+        with contextlib.suppress(DeviceError):
+            await using
+        taken.set()
+        told = await returning
+        assert isinstance(told, dict)
+        used = [event for event in run.events if event.type == "parcel.scanned"]
+        assert all(int(event.subject[2:10]) < told["first"] for event in used)
+
+
+async def test_of_a_lease_that_is_going_back_no_number_is_given(box: Box) -> None:
+    async with box.run() as run:
+        await run.lease()
+        given = await run.numbers.next(run.clock.stamp())
+        assert given is not None
+        returning = asyncio.ensure_future(run.numbers.give_back({"lease": "L-1"}))
+        await asyncio.sleep(0)
+        with pytest.raises(DeviceError) as refused:
+            await run.numbers.hold(given)
+        assert refused.value.code == "number.taken"
+        assert await run.use() == ""
+        told = await returning
+        assert isinstance(told, dict)
+        assert told["count"] == 10
 
 
 async def test_two_leases_marked_at_once_are_both_kept(tmp_path: Path) -> None:
