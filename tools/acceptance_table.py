@@ -109,6 +109,7 @@ def inputs(policy: Policy) -> Mapping[str, Input]:
         "label ended: failed, cannot be drawn": ended(Proof.FAILED, "label.format"),
         "label ended: of another job": ended(Proof.PRINTED, job=OTHER_JOB),
         "printer ready again": PrinterReady(at(NOW_MS)),
+        "scale away for a second": Ticked(at(NOW_MS), scale_ready=False),
         f"{RETRY_HELD_MS // 1000} s in this state": Ticked(at(NOW_MS + RETRY_HELD_MS)),
         f"{patience_s} s in this state": Ticked(at(NOW_MS + later)),
         "order: confirm": Ordered(at(NOW_MS), Order.CONFIRM),

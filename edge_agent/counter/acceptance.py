@@ -28,26 +28,16 @@ from edge_agent.counter.inputs import (
     Weighed,
 )
 from edge_agent.counter.parcel import Parcel, Phase, State
+from edge_agent.counter.prompts import LIVE_PROMPTS, prompt_of
 from edge_agent.counter.settling import kilograms
 from edge_agent.counter.zero import disproves_zero, zero_lost
 from edge_agent.events.model import EventDraft, JsonValue
 from edge_agent.ledger.prints import PrintState, PrintStep
 from edge_agent.printing.job import LABEL_FAULT, PROOF_RANK
-from edge_agent.sdk.values import PrintResult, Proof, Stamp, Status
+from edge_agent.sdk.values import PrintResult, Proof, Stamp
 
 RETRY_HELD_MS = 10_000  # a printer that cannot tell its state is tried again this often while a label is held
-
-HOLD_PROMPTS = {
-    "printer.paper_out": "insert_paper",
-    "printer.cover_open": "close_cover",
-    "print.quota": "wait_labels",
-}
-LIVE_PROMPTS = {
-    Status.MOTION: "hold_still",
-    Status.OVERLOAD: "too_heavy",
-    Status.UNDERLOAD: "below_zero",
-    Status.ERROR: "scale_fault",
-}
+SCALE_AWAY = "scale_away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +62,7 @@ class Acceptance:
             case Ordered():
                 return self._ordered(state, given)
             case Ticked():
-                return self._ticked(state, given.at)
+                return self._ticked(state, given)
             case Restarted():
                 return self._restarted(state, given)
 
@@ -106,9 +96,11 @@ class Acceptance:
     def _weighed(self, state: State, given: Weighed) -> Outcome:
         settled = given.settled
         if settled.empty:
-            if state.pan_clear:
+            hinted = state.phase is Phase.WEIGHING and state.reason
+            if state.pan_clear and not hinted:
                 return Outcome(state)
-            cleared = replace(state, pan_clear=True, zero=numeral(settled.reading))
+            reason = "" if hinted else state.reason  # what was told of a load that has gone
+            cleared = replace(state, pan_clear=True, zero=numeral(settled.reading), reason=reason)
             return Outcome(cleared, cues=[Cue(prompt_of(cleared))])
         parcel = state.parcel
         if state.phase is not Phase.WEIGHING or parcel is None or not state.pan_clear:
@@ -200,7 +192,7 @@ class Acceptance:
         }
         accepted = EventDraft("parcel.accepted", parcel.item, at, data)
         cue = Cue(Prompt("accepted", {"item": parcel.item}), Sound.SAVED)
-        idle = State(pan_clear=state.pan_clear)
+        idle = State(pan_clear=state.pan_clear, zero=state.zero)
         return Outcome(idle, [*events, accepted], prints, [cue, Cue(prompt_of(idle))], accepted=parcel)
 
     def _again(self, state: State, at: Stamp) -> Outcome:
@@ -238,13 +230,15 @@ class Acceptance:
         queued = PrintStep(parcel.job, attempt, parcel.item, PrintState.QUEUED, at.utc_ms)
         return Outcome(again, prints=[queued], cues=[Cue(Prompt("printing"))], label=True)
 
-    def _ticked(self, state: State, at: Stamp) -> Outcome:
-        waited = at.uptime_ms - state.since_ms
+    def _ticked(self, state: State, given: Ticked) -> Outcome:
+        at, waited = given.at, given.at.uptime_ms - state.since_ms
         if state.phase is Phase.HELD and waited >= RETRY_HELD_MS:
             return self._again(state, at)
-        if state.phase is Phase.WEIGHING and state.parcel and waited >= self.policy.weight_wait_ms:
+        if state.phase is not Phase.WEIGHING or state.parcel is None:
+            return Outcome(state)
+        if waited >= self.policy.weight_wait_ms:
             return _voided(state, state.parcel, at, "no_weight")
-        return Outcome(state)
+        return _scale_there(state, given.scale_ready)
 
     def _restarted(self, state: State, given: Restarted) -> Outcome:
         parcel = state.parcel
@@ -260,6 +254,16 @@ class Acceptance:
         return Outcome(state, cues=[Cue(prompt_of(state), Sound.NEEDS_YOU)])
 
 
+def _scale_there(state: State, ready: bool) -> Outcome:
+    """While a parcel waits for its weight: tell once that the scale is away, and once that it is back."""
+    if (state.reason == SCALE_AWAY) is not ready:
+        return Outcome(state)
+    if ready:
+        back = replace(state, reason="")
+        return Outcome(back, cues=[Cue(prompt_of(back))])
+    return Outcome(replace(state, reason=SCALE_AWAY), cues=[Cue(Prompt("scale_fault"), Sound.NEEDS_YOU)])
+
+
 def _refused(state: State, scan: Scanned, reason: str, prompt: str) -> Outcome:
     event = EventDraft("scan.refused", scan.item, scan.at, {"reason": reason})
     cue = Cue(Prompt(prompt, {"item": scan.item}), Sound.REJECTED)
@@ -268,9 +272,8 @@ def _refused(state: State, scan: Scanned, reason: str, prompt: str) -> Outcome:
 
 def _voided(state: State, parcel: Parcel, at: Stamp, reason: str) -> Outcome:
     event = EventDraft("parcel.voided", parcel.item, at, {"reason": reason, "job": parcel.job})
-    return Outcome(
-        State(pan_clear=state.pan_clear), events=[event], cues=[Cue(Prompt("voided"), Sound.REJECTED)]
-    )
+    idle = State(pan_clear=state.pan_clear, zero=state.zero)
+    return Outcome(idle, events=[event], cues=[Cue(Prompt("voided"), Sound.REJECTED)])
 
 
 def _print_step(state: State, reached: PrintState, at: Stamp, proof: str, reason: str) -> PrintStep:
@@ -282,18 +285,3 @@ def _print_step(state: State, reached: PrintState, at: Stamp, proof: str, reason
 def _label_data(state: State) -> dict[str, JsonValue]:
     job = state.parcel.job if state.parcel else ""
     return {"job": job, "attempt": state.attempt}
-
-
-def prompt_of(state: State) -> Prompt:
-    """What the clerk is to do in this state."""
-    match state.phase:
-        case Phase.WEIGHING:
-            return Prompt("place_parcel" if state.pan_clear else "clear_pan")
-        case Phase.LABELLING:
-            return Prompt("printing")
-        case Phase.HELD:
-            return Prompt(HOLD_PROMPTS.get(state.reason, "printer_fault"))
-        case Phase.ASKING:
-            return Prompt("scan_label")
-        case Phase.IDLE:
-            return Prompt("scan_parcel")

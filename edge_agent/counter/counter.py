@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from edge_agent.counter.acceptance import Acceptance, prompt_of
+from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.command_codes import SLOT as CODES_SLOT
 from edge_agent.counter.command_codes import CommandCodes, ScaleGoals
-from edge_agent.counter.cues import Cues
-from edge_agent.counter.feedback import Cue, Prompt, Sound
+from edge_agent.counter.cues import NOT_SAVED, SCANNER_FLOODS, Cues
+from edge_agent.counter.feedback import Cue
 from edge_agent.counter.inputs import (
     Indicated,
     Input,
@@ -30,12 +30,13 @@ from edge_agent.counter.inputs import (
 from edge_agent.counter.numbered import begin_numbered, commit_step
 from edge_agent.counter.parcel import Parcel, Phase, State, state_from_json
 from edge_agent.counter.printing import other_label, print_label, was_sending
+from edge_agent.counter.prompts import prompt_of
 from edge_agent.counter.reading import Reading
 from edge_agent.counter.refusing import not_begun, nothing_to
 from edge_agent.counter.scanned import Flood, Repeats, storable
 from edge_agent.counter.seams import Counts, Ports, Tentative
 from edge_agent.counter.settling import Settled, Settler
-from edge_agent.counter.zero import is_below_zero, is_underload
+from edge_agent.counter.shown import matters
 from edge_agent.crash import reach
 from edge_agent.events.model import EventDraft
 from edge_agent.ledger.ledger import Entry
@@ -47,8 +48,6 @@ log = logging.getLogger(__name__)
 
 SLOT = "acceptance"
 TICK_S = 1.0  # only while a parcel is in hand
-SCANNER_FLOODS = Cue(Prompt("scanner_floods"), Sound.FAULT)
-NOT_SAVED = Cue(Prompt("not_saved"), Sound.FAULT)
 
 
 class Counter:
@@ -95,7 +94,7 @@ class Counter:
             return
         if self.state.phase is not Phase.IDLE:
             self._left_over = Restarted(self._ports.clock.stamp(), await was_sending(self._ports, self.state))
-            await self._take_up()
+            await self._give(self._left_over)
 
     async def _give_up(self, reason: str) -> None:
         lost = EventDraft("flow.lost", SLOT, self._ports.clock.stamp(), {"reason": reason})
@@ -106,8 +105,8 @@ class Counter:
 
     async def _take_up(self) -> None:
         """Until this is on disk nothing else happens to what the last stop left in hand."""
-        if self._left_over is not None and await self._give(self._left_over):
-            self._left_over = None
+        if self._left_over is not None:
+            await self._give(self._left_over)
 
     @property
     def busy(self) -> bool:
@@ -128,6 +127,7 @@ class Counter:
     async def scans(self, scans: Sequence[Scan]) -> None:
         """Barcodes of one read: recorded in one transaction, then the flow's answer is given."""
         reach("scan.arrived")
+        await self._take_up()
         await whole(self._take_scans([storable(scan) for scan in scans]))
         reach("scan.committed")
 
@@ -142,6 +142,7 @@ class Counter:
             self.counts.repeats += len(taken) - len(fresh)
             self.counts.doubles = self._repeats.doubles
             try:
+                self._check_taken_up()
                 for scan in fresh:
                     free = self._scale.free
                     await self._reading.scan(scan, tentative, self._free_since_ms, scale_free=free)
@@ -194,11 +195,10 @@ class Counter:
 
     async def _take_order(self, order: Order) -> State:
         async with self._step:
-            before = tentative = Tentative(self.state)
+            tentative = Tentative(self.state)
             if self._flow is not None and self._left_over is None:
-                tentative = Tentative(self.state)
                 tentative.take(self._flow.step(self.state, Ordered(self._ports.clock.stamp(), order)))
-            if tentative.state == before.state:
+            if tentative.state == self.state:
                 raise nothing_to(order, self.state.phase)
             await self._commit(tentative)
             return self.state
@@ -217,16 +217,8 @@ class Counter:
 
     def _matters(self, settled: Settled | None, weight: Weight) -> bool:
         """Whether the flow could do anything with this reading; spares the lock ten times a second."""
-        if self._left_over is not None:
-            return False
-        if settled is None:
-            waits = self.state.phase is Phase.WEIGHING and weight.reading.stable is not True
-            return waits or (self.state.pan_clear and is_underload(weight.reading))
-        if settled.first is self._weighed:
-            return False
-        if settled.empty:
-            return not self.state.pan_clear
-        return self.state.phase is Phase.WEIGHING or (self.state.pan_clear and is_below_zero(settled))
+        told = settled is not None and settled.first is self._weighed
+        return self._left_over is None and not told and matters(self.state, settled, weight.reading)
 
     async def _give(self, given: Input) -> bool:
         """One step of the flow; False when it could not be saved. That is said once, until it is over."""
@@ -243,9 +235,18 @@ class Counter:
 
     async def _take(self, flow: Acceptance, given: Input) -> None:
         async with self._step:
+            left_over = given is self._left_over
+            if isinstance(given, Restarted) and not left_over:
+                return  # taken up while this waited
             tentative = Tentative(self.state)
             tentative.take(flow.step(self.state, given))
             await self._commit(tentative)
+            if left_over:
+                self._left_over = None
+
+    def _check_taken_up(self) -> None:
+        if self._left_over is not None:
+            raise DeviceError("ledger.broken", "what the last stop left in hand cannot be saved")
 
     def _not_saved(self, error: DeviceError) -> None:
         log.error("%s", error)
@@ -287,7 +288,8 @@ class Counter:
             if self.state.phase is Phase.IDLE:
                 self._busy.clear()
             else:
-                await self._give(Ticked(self._ports.clock.stamp()))
+                ready = self._ports.devices.scale_ready()
+                await self._give(Ticked(self._ports.clock.stamp(), ready))
 
     async def _print_labels(self) -> None:
         while True:

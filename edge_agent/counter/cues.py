@@ -13,6 +13,9 @@ from edge_agent.sdk.clock import Clock
 
 PASSING_S = 6.0  # to read six words twice; longer, and nobody sees what the parcel in hand waits for
 
+SCANNER_FLOODS = Cue(Prompt("scanner_floods"), Sound.FAULT)
+NOT_SAVED = Cue(Prompt("not_saved"), Sound.FAULT)
+
 
 class Cues:
     """`standing` is what the clerk is to do in the flow's present state."""

@@ -85,6 +85,7 @@ class PrinterReady:
 @dataclass(frozen=True, slots=True)
 class Ticked:
     at: Stamp
+    scale_ready: bool = True
 
 
 class Order(StrEnum):

@@ -178,6 +178,30 @@ def test_what_the_scale_shows_is_told_once(status: Status, prompt: str) -> None:
     assert not outcomes[-1].cues
 
 
+@pytest.mark.parametrize("status", [Status.MOTION, Status.OVERLOAD, Status.ERROR])
+def test_a_load_that_has_gone_again_is_asked_for_anew(status: Status) -> None:
+    empty = rest(1500, 1700, "0.000")
+    _, outcomes = play(EMPTY, scan(), Indicated(Reading(status, stable=False)), empty, empty)
+    assert [cue.prompt.id for cue in outcomes[-2].cues] == ["place_parcel"]
+    assert not outcomes[-1].cues
+
+
+def test_a_scale_that_goes_away_under_a_waiting_parcel_is_told_once_and_so_is_its_return() -> None:
+    away, back = Ticked(at(3000), scale_ready=False), Ticked(at(4000))
+    _, outcomes = play(EMPTY, scan(), away, away, back, back)
+    assert [[cue.prompt.id for cue in outcome.cues] for outcome in outcomes[-4:]] == [
+        ["scale_fault"],
+        [],
+        ["place_parcel"],
+        [],
+    ]
+
+
+def test_the_zero_seen_before_a_parcel_that_was_given_up_is_evidence_for_the_next() -> None:
+    _, outcomes = play(EMPTY, scan(), Ordered(at(1100), Order.VOID), scan(1150), rest(1200, 1400))
+    assert outcomes[-1].events[0].data["zero_before"] == "0.000"
+
+
 def test_a_scale_that_was_switched_to_another_unit_is_not_believed() -> None:
     pounds = Reading(Status.OK, Decimal("2.720"), "lb", True, False)
     settled = Settled(pounds, "scale-1", at(1200), at(1400), 2, by_flag=True, empty=False)
@@ -188,7 +212,7 @@ def test_a_scale_that_was_switched_to_another_unit_is_not_believed() -> None:
 
 def test_a_parcel_that_is_never_weighed_is_voided() -> None:
     state, outcomes = play(EMPTY, scan(), Ticked(at(61_001)))
-    assert state == State(pan_clear=True)
+    assert state == State(pan_clear=True, zero="0.000")
     assert types(outcomes)[-1] == "parcel.voided"
 
 

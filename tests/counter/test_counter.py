@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.barcodes.booth_command import BoothCommand, CommandCode, make
 from edge_agent.counter.feedback import CATALOGUE, Cue
 from edge_agent.counter.inputs import Order, Policy
 from edge_agent.counter.parcel import Phase
@@ -17,7 +18,7 @@ from edge_agent.events.model import StoredEvent
 from edge_agent.ledger.ledger import Entry
 from edge_agent.sdk.errors import CommandError, ConfigError, DeviceError, EdgeError
 from edge_agent.sdk.values import Proof, Ready, Status
-from tests.counter.counter_bench import ITEM, OTHER, WINDOW_MS, CounterBench, late, marked, opened
+from tests.counter.counter_bench import BOOTH, ITEM, KEY, OTHER, WINDOW_MS, CounterBench, late, marked, opened
 
 ASKING = Policy(least_proof=Proof.PRINTED)
 
@@ -677,6 +678,44 @@ async def test_what_cannot_be_taken_up_waits_for_the_disk_and_until_then_nothing
         await bench.until(lambda: bench.phase is not phase)
         last = (await bench.types())[-1]
         assert last == {"weighing": "parcel.voided", "labelling": "label.unconfirmed"}.get(phase, last)
+
+
+async def test_what_is_scanned_comes_after_what_the_last_stop_left(tmp_path: Path) -> None:
+    """Else the next parcel would be taken for the one that was in hand, and voided as restarted."""
+    await _stopped_while(tmp_path, Phase.HELD)
+    void = make(CommandCode(BoothCommand.VOID, "AAAAAA", once=False, until="20991231"), booth=BOOTH, key=KEY)
+    async with opened(tmp_path, broken=True) as bench:
+        await bench.scan(OTHER)
+        assert (bench.phase, bench.prompts[-1]) == (Phase.HELD, "not_saved")
+        await bench.mend_disk()
+        await bench.scan(void)
+        await bench.scan(OTHER)
+        assert bench.phase is Phase.LABELLING, "what was held goes on first"
+        await bench.clock.advance(2)
+        await bench.until(lambda: bench.phase is Phase.IDLE)
+        assert (await bench.types()).count("parcel.voided") == 0
+
+
+async def test_a_load_taken_off_before_it_came_to_rest_is_asked_for_anew(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        await bench.weigh("0.000")
+        await bench.scan(ITEM)
+        await bench.counter.weights([bench.reading("1.2", Status.MOTION, stable=False)])
+        assert bench.prompts[-1] == "hold_still"
+        await bench.weigh("0.000", 10)
+        assert bench.prompts[-2:] == ["hold_still", "place_parcel"]
+
+
+async def test_a_scale_unplugged_under_a_waiting_parcel_is_told(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        await bench.weigh("0.000")
+        await bench.scan(ITEM)
+        bench.devices.has_scale = False
+        await bench.clock.advance(3)
+        assert bench.prompts[-2:] == ["place_parcel", "scale_fault"]
+        bench.devices.has_scale = True
+        await bench.clock.advance(3)
+        assert bench.prompts[-2:] == ["scale_fault", "place_parcel"]
 
 
 async def test_a_start_on_a_broken_disk_still_serves_and_says_what_is_wrong(tmp_path: Path) -> None:
