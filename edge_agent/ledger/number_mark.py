@@ -59,6 +59,6 @@ class NumberMark:
                 raise DeviceError(
                     "number.not_saved",
                     f"{self._path.name}: {error.strerror}",
-                    hint="free space in state.directory",
+                    hint="check that state.directory is writable and has free space",
                 ) from error
             self._next = raised

@@ -124,7 +124,10 @@ class Generations:
 
     def numbers(self) -> list[int]:
         """All generations that are there, newest first."""
-        names = (path.stem for path in self._folder.glob("g-*.json"))
+        try:
+            names = [path.stem for path in self._folder.glob("g-*.json")]
+        except OSError:  # a folder that cannot even be looked for: App tells, with a hint
+            names = []
         return sorted((int(name[2:]) for name in names if name[2:].isdecimal()), reverse=True)
 
     def begin(self, boot: str, uptime_ms: int) -> None:

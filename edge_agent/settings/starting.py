@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -48,10 +49,21 @@ class Started:
 def state_directory(path: Path) -> Path:
     """Where the booth keeps its state, as far as a file that may be broken tells."""
     with contextlib.suppress(OSError, ValueError):
-        told = STATE.search(read_bytes(path).decode("utf-8", "replace"))
-        if told is not None:
-            return Path(told[1])
+        text = read_bytes(path).decode("utf-8-sig", "replace").replace("\r\n", "\n")
+        told = _told_directory(text)
+        if isinstance(told, str) and told.startswith("/"):
+            return Path(told)
     return STATE_DIRECTORY
+
+
+def _told_directory(text: str) -> object:
+    """What the file says; of one that is no TOML, what is written where it should stand."""
+    try:
+        state = tomllib.loads(text).get("state")
+    except (ValueError, ArithmeticError, RecursionError):
+        written = STATE.search(text)
+        return written[1] if written else None
+    return state.get("directory") if isinstance(state, dict) else None
 
 
 def choose(

@@ -84,6 +84,17 @@ def test_a_state_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     assert "state.directory" in ended.stderr
 
 
+@pytest.mark.parametrize("name", ["s" * 300, "s" * 180])
+def test_a_state_directory_that_no_disk_can_have_is_said(tmp_path: Path, name: str) -> None:
+    """Also one that this user may not look into: the question whether it is there fails in the same way."""
+    settings = settings_file(tmp_path)
+    settings.write_text(settings.read_text().replace(f"{tmp_path}/state", f"/{name}/{name}"))
+    ended = edge_agent_process("run", "-c", settings)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert "state.directory" in ended.stderr
+
+
 def test_a_socket_that_cannot_be_made_ends_with_2(tmp_path: Path) -> None:
     settings = settings_file(tmp_path)
     (tmp_path / "s").write_text("a file")

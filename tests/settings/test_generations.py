@@ -245,6 +245,31 @@ def test_where_the_state_is_can_be_told_from_a_file_with_other_faults(box: Box) 
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '[state]\n# [kept]\ndirectory = "{}"\n',
+        'state.directory = "{}"\n',
+        'state = {{ directory = "{}" }}\n',
+        '[ state ]\n"directory" = "{}"\n',
+        '\ufeff[state]\r\ndirectory = "{}"\r\n',
+    ],
+)
+def test_where_the_state_is_is_told_by_any_way_of_writing_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "booth.toml"
+    file.write_text(text.format("/srv/state"))
+    assert state_directory(file) == Path("/srv/state")
+
+
+@pytest.mark.parametrize("state", ["7", '"state"', '"relative/state"', "[1]", '""'])
+def test_what_is_no_place_for_the_state_is_none(tmp_path: Path, state: str) -> None:
+    file = tmp_path / "booth.toml"
+    file.write_text(f"state.directory = {state}\n")
+    assert state_directory(file) == Path("/var/lib/edge-agent")
+    file.write_text(f"state = {state}\n")
+    assert state_directory(file) == Path("/var/lib/edge-agent")
+
+
+@pytest.mark.parametrize(
     "standing",
     [
         {"current": "x"},
