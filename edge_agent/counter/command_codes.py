@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from edge_agent.barcodes import booth_command
@@ -88,7 +88,7 @@ class CommandCodes:
 
     def scan(self, scan: Scan, tentative: Tentative, flow: Acceptance | None, *, scale_free: bool) -> bool:
         """Obey the code, or refuse it; either is on record without its text. Gives whether it was obeyed."""
-        code = self._read(scan)
+        code = self._read(scan, tentative)
         outcome = code if isinstance(code, str) else self._obey(code, scan, tentative, flow, scale_free)
         data: dict[str, JsonValue] = {"outcome": outcome or "taken"}
         if isinstance(code, CommandCode):
@@ -98,22 +98,33 @@ class CommandCodes:
             tentative.cues.append(Cue(Prompt("refused_command"), Sound.REJECTED))
         return not outcome
 
-    def _read(self, scan: Scan) -> CommandCode | str:
+    def _read(self, scan: Scan, tentative: Tentative) -> CommandCode | str:
         if self._key is None:
             return "not_enabled"
         now_ms = scan.at.uptime_ms
         if len(self._lately_ms) == MOST_A_MINUTE and now_ms - self._lately_ms[0] < MINUTE_MS:
             return "too_often"
         self._lately_ms.append(now_ms)
-        today = f"{datetime.fromtimestamp(scan.at.utc_ms / 1000, UTC):%Y%m%d}"
+        today = _day(scan)
         code = booth_command.read(scan.text, booth=self._booth, key=self._key, today=today)
-        self._used = {name: until for name, until in self._used.items() if until >= today}
         if isinstance(code, CommandCode) and code.once:
-            if code.name in self._used:
+            used = self._used_up(tentative)
+            if code.name in used:
                 return "used"
-            if len(self._used) >= USED_LIMIT:
+            if len(self._lasting(used, today)) >= USED_LIMIT:
                 return "too_many"
         return code
+
+    def _used_up(self, tentative: Tentative) -> Mapping[str, str]:
+        """Also by the step that is about to be made."""
+        return {**self._used, **(json.loads(tentative.slots[SLOT]) if SLOT in tentative.slots else {})}
+
+    @staticmethod
+    def _lasting(used: Mapping[str, str], today: str) -> dict[str, str]:
+        """Those that are over go where there is no room: a clock that has jumped may come back."""
+        if len(used) < USED_LIMIT:
+            return dict(used)
+        return {name: until for name, until in used.items() if until >= today}
 
     def _obey(
         self,
@@ -136,5 +147,10 @@ class CommandCodes:
             if tentative.state == before:
                 return "nothing_to_do"
         if code.once:
-            tentative.slots[SLOT] = json.dumps({**self._used, code.name: code.until})
+            used = self._lasting(self._used_up(tentative), _day(scan))
+            tentative.slots[SLOT] = json.dumps({**used, code.name: code.until})
         return ""
+
+
+def _day(scan: Scan) -> str:
+    return f"{datetime.fromtimestamp(scan.at.utc_ms / 1000, UTC):%Y%m%d}"

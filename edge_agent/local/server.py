@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_agent.containment import contained
 from edge_agent.events.model import JsonValue
 from edge_agent.sdk.errors import CommandError, ConfigError, EdgeError
 
@@ -129,7 +130,8 @@ class LocalServer:
             return _refusal(CommandError("local.unknown", f"unknown operation; known: {known}"))
         try:
             async with asyncio.timeout(ANSWER_S):
-                return {"ok": True, "result": await operation(request)}
+                with contained("a local operation", "local.bug"):
+                    return {"ok": True, "result": await operation(request)}
         except EdgeError as error:
             return _refusal(error)
         except TimeoutError:

@@ -101,6 +101,29 @@ async def test_a_code_for_a_single_time_counts_once_even_after_a_restart(tmp_pat
         assert '"used"' in (await commands(bench))[-1]
 
 
+async def test_two_codes_of_one_read_are_both_used_up(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        await asking(bench)
+        zero = code(BoothCommand.ZERO, once=True, name="AAAAAA")
+        await bench.scan(zero, code(BoothCommand.CONFIRM, once=True, name="BBBBBB"))
+        await bench.quiet()
+        await scan_again(bench, zero)
+        assert ['"taken"' in record for record in await commands(bench)] == [True, True, False]
+
+
+async def test_a_clock_that_jumps_and_comes_back_makes_no_used_code_new(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        zero = code(BoothCommand.ZERO, once=True, until="20301231")
+        await bench.scan(zero)
+        await bench.quiet()
+        bench.clock.jump_utc(20 * 365 * 86_400_000)
+        await scan_again(bench, code(BoothCommand.TARE, once=True, name="BBBBBB"))
+        await bench.quiet()
+        bench.clock.jump_utc(-20 * 365 * 86_400_000)
+        await scan_again(bench, zero)
+        assert ['"taken"' in record for record in await commands(bench)] == [True, True, False]
+
+
 async def test_a_code_that_was_not_saved_is_not_used_up_and_not_obeyed(tmp_path: Path) -> None:
     text = code(BoothCommand.ZERO, once=True)
     async with opened(tmp_path) as bench:

@@ -38,7 +38,11 @@ async def huge(_request: Request) -> object:
     return {"text": "x" * 1_000_000}
 
 
-OPERATIONS = {"echo": echo, "refuse": refuse, "hang": hang, "huge": huge}
+async def broken(_request: Request) -> object:
+    raise KeyError("a bug")
+
+
+OPERATIONS = {"echo": echo, "refuse": refuse, "hang": hang, "huge": huge, "broken": broken}
 
 
 class Client:
@@ -113,6 +117,13 @@ async def test_what_an_operation_refuses_is_told_with_its_hint(tmp_path: Path) -
     async with serving(tmp_path), client(tmp_path) as one:
         answer = await one.ask({"op": "refuse"})
         assert answer == {"ok": False, "code": "scale.motion", "error": "it moves", "hint": "touch nothing"}
+
+
+async def test_a_bug_in_an_operation_is_told_and_the_connection_lives(tmp_path: Path) -> None:
+    async with serving(tmp_path), client(tmp_path) as one:
+        answer = await one.ask({"op": "broken"})
+        assert (answer["ok"], answer["code"]) == (False, "local.bug")
+        assert await one.ask({"op": "echo", "text": "x"}) == {"ok": True, "result": {"got": "x"}}
 
 
 @pytest.mark.parametrize(
