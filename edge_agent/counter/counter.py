@@ -217,8 +217,8 @@ class Counter:
 
     def _matters(self, settled: Settled | None, weight: Weight) -> bool:
         """Whether the flow could do anything with this reading; spares the lock ten times a second."""
-        told = settled is not None and settled.first is self._weighed
-        return self._left_over is None and not told and matters(self.state, settled, weight.reading)
+        told = self._left_over is not None or (settled is not None and settled.first is self._weighed)
+        return not told and matters(self.state, settled, weight.reading)
 
     async def _give(self, given: Input) -> bool:
         """One step of the flow; False when it could not be saved. That is said once, until it is over."""
@@ -235,13 +235,12 @@ class Counter:
 
     async def _take(self, flow: Acceptance, given: Input) -> None:
         async with self._step:
-            left_over = given is self._left_over
-            if isinstance(given, Restarted) and not left_over:
+            if isinstance(given, Restarted) and given is not self._left_over:
                 return  # taken up while this waited
             tentative = Tentative(self.state)
             tentative.take(flow.step(self.state, given))
             await self._commit(tentative)
-            if left_over:
+            if given is self._left_over:
                 self._left_over = None
 
     def _check_taken_up(self) -> None:

@@ -26,7 +26,6 @@ UNACKED_LIMIT = (
     400_000  # about 150 MiB and half a year without a network; beyond it the booth refuses visibly
 )
 INTEGER_LIMIT = 1 << 63  # of SQLite
-EVENT_COLUMNS = "seq, id, boot, utc_ms, uptime_ms, clock, type, subject, data"
 # As bytes, so that rot in them is found and not smoothed over: they are sent as they are.
 EXACT_COLUMNS = "seq, id, boot, utc_ms, uptime_ms, clock, type, CAST(subject AS BLOB), CAST(data AS BLOB)"
 UNKNOWN = "unknown"  # the boot of an event
@@ -155,13 +154,14 @@ def _stored(row: tuple[Any, ...], names: dict[int, str], epoch: str) -> StoredEv
         text, about = data.decode(), subject.decode()
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
-    at = _stamp(uptime_ms, utc_ms, clock)
+    at = stamp_of(uptime_ms, utc_ms, clock)
     return StoredEvent(
         epoch, seq, uuid_text(raw.ljust(16, b"\0")[:16]), names.get(boot, UNKNOWN), kind, about, at, text
     )
 
 
-def _stamp(uptime_ms: object, utc_ms: object, clock: object) -> Stamp:
+def stamp_of(uptime_ms: object, utc_ms: object, clock: object) -> Stamp:
+    """A moment on record; unknown where rot has reached it."""
     if type(uptime_ms) is int and type(utc_ms) is int and clock in QUALITIES:
         return Stamp(uptime_ms, utc_ms, QUALITIES[clock])
     return Stamp(0, 0, ClockQuality.NONE)

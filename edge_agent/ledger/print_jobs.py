@@ -11,9 +11,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from edge_agent.ledger.outbox import stamp_of
 from edge_agent.ledger.prints import STEP_COLUMNS, PrintStep, attempt_of, latest_of, step_of
 from edge_agent.ledger.worker import LedgerWorker
-from edge_agent.sdk.values import ClockQuality, Stamp
+from edge_agent.sdk.values import Stamp
 
 KEEP_JOBS = 20_000  # about a year of a busy booth: so long an order's name is known as taken
 KEEP_DATA = 500  # jobs of which the data is kept: a busy day's; with 16 KiB at most, 8 MiB
@@ -179,7 +180,7 @@ class PrintLedger:
                 "SELECT job, attempt, printer, mm, boot, uptime_ms, utc_ms, clock FROM print_paper"
             )
             return [
-                Paper(job, attempt, printer, mm, boot, Stamp(uptime_ms, utc_ms, ClockQuality(clock)))
+                Paper(job, attempt, printer, mm, boot, stamp_of(uptime_ms, utc_ms, clock))
                 for job, attempt, printer, mm, boot, uptime_ms, utc_ms, clock in rows
             ]
 
@@ -260,7 +261,7 @@ def _order_of(row: tuple[object, ...]) -> PrintOrder:
         ttl_ms=int(str(ttl_ms)),
         ordered=int(str(ordered)),
         boot=str(boot),
-        at=Stamp(int(str(uptime_ms)), int(str(utc_ms)), ClockQuality(str(clock))),
+        at=stamp_of(uptime_ms, utc_ms, clock),
         voided=bool(voided),
     )
 

@@ -59,6 +59,7 @@ FOLLOWS: Mapping[PrintState | None, frozenset[PrintState]] = {
     PrintState.CANCELLED: frozenset(),
 }
 
+STATES = frozenset(PrintState)
 STEP_COLUMNS = "job, attempt, subject, state, utc_ms, proof, reason"
 
 
@@ -67,7 +68,7 @@ def record(connection: sqlite3.Connection, step: PrintStep) -> None:
     row = connection.execute(
         "SELECT state FROM prints WHERE job=? AND attempt=?", (step.job, step.attempt)
     ).fetchone()
-    before = PrintState(row[0]) if row else None
+    before = state_of(row[0]) if row else None
     if step.state not in FOLLOWS[before]:
         raise ValueError(f"print {step.job} attempt {step.attempt}: {before} cannot become {step.state}")
     connection.execute(
@@ -106,4 +107,9 @@ def latest_of(connection: sqlite3.Connection, job: str) -> PrintStep | None:
 def step_of(row: tuple[str, int, str, str, int, str, str]) -> PrintStep:
     """A row of STEP_COLUMNS."""
     job, attempt, subject, state, utc_ms, proof, reason = row
-    return PrintStep(job, attempt, subject, PrintState(state), utc_ms, proof, reason)
+    return PrintStep(job, attempt, subject, state_of(state), utc_ms, proof, reason)
+
+
+def state_of(text: str) -> PrintState:
+    """The state on record; where rot has reached it nobody knows whether the label is out."""
+    return PrintState(text) if text in STATES else PrintState.UNCONFIRMED

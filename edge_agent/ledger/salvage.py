@@ -24,7 +24,7 @@ from typing import Any
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.ledger import letters
 from edge_agent.ledger.durable import replace_file
-from edge_agent.ledger.outbox import EVENT_COLUMNS, INTEGER_LIMIT, fits
+from edge_agent.ledger.outbox import INTEGER_LIMIT, fits
 from edge_agent.ledger.worker import LedgerWorker
 from edge_agent.sdk.errors import DeviceError
 from edge_agent.sdk.values import ClockQuality, Stamp
@@ -36,8 +36,8 @@ ROWS_AT_ONCE = 200  # in one transaction: some 100 KiB of memory, 6 MiB with the
 NAME_BYTES = 256  # of the damaged file, in its mark
 PARTS = ("-wal", "-shm", "")  # of one SQLite file; the one that tells that it is moved comes last
 PROGRESS = "salvaged"
-EVENTS = f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608 - constants
-LETTERS = "SELECT seq, code, type, body FROM dead_letters"
+EVENTS, EVENT_COLUMNS = "events", 9  # by position: the names of columns may be damaged, too
+LETTERS, LETTER_COLUMNS = "dead_letters", 4
 
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # the latter: what SQLite says of the damage is no text
 
@@ -136,6 +136,8 @@ def _open(aside: Path) -> sqlite3.Connection:
     place = aside if aside.exists() else ":memory:"
     damaged = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
     damaged.text_factory = lenient
+    with contextlib.suppress(*UNREADABLE):
+        damaged.execute("PRAGMA writable_schema=ON")  # a table that SQLite cannot understand hides no other
     return damaged
 
 
@@ -146,10 +148,10 @@ def _step(
     before = _progress(connection, name) or Progress(name, _acknowledged(damaged))
     if before.done:
         return before
-    if rows := _rows(damaged, EVENTS, before.upto):
+    if rows := _rows(damaged, EVENTS, EVENT_COLUMNS, before.upto):
         count = before.count + taken_up(connection, rows, append)
         now = replace(before, upto=rows[-1][0], count=count)
-    elif rows := _rows(damaged, LETTERS, before.letters):
+    elif rows := _rows(damaged, LETTERS, LETTER_COLUMNS, before.letters):
         events = letters.as_events(rows, _among_events(connection, damaged, rows))
         count = before.count + taken_up(connection, events, append)
         now = replace(before, letters=rows[-1][0], count=count)
@@ -202,32 +204,35 @@ def _draft(row: Row) -> EventDraft | None:
         return None
 
 
-def _rows(damaged: sqlite3.Connection, select: str, after: int) -> list[Row]:
+def _rows(damaged: sqlite3.Connection, table: str, width: int, after: int) -> list[Row]:
     """The next rows that can be read; from beyond the damage where that begins right here."""
-    beyond = partial(_beyond_damage, damaged, select, after)
-    return _up_to_damage(damaged, select, after) or _up_to_damage(damaged, select, beyond())
+    rows = _up_to_damage(damaged, table, after)
+    rows = rows or _up_to_damage(damaged, table, _beyond_damage(damaged, table, after))
+    return rows if all(len(row) == width for row in rows) else []
 
 
-def _up_to_damage(damaged: sqlite3.Connection, select: str, after: int) -> list[Row]:
+def _up_to_damage(damaged: sqlite3.Connection, table: str, after: int) -> list[Row]:
     """Numbers that do not rise are damage, too: a page that points back would be read for ever."""
     rows: list[Row] = []
+    query = f"SELECT rowid, * FROM {table} WHERE rowid>? ORDER BY rowid LIMIT ?"  # noqa: S608 - constant names
     with contextlib.suppress(*UNREADABLE):
-        for row in damaged.execute(f"{select} WHERE seq>? ORDER BY seq LIMIT ?", (after, ROWS_AT_ONCE)):
-            if row[0] <= after:
+        for number, _, *columns in damaged.execute(query, (after, ROWS_AT_ONCE)):
+            if number <= after:
                 break
-            rows.append(row)
-            after = row[0]
+            rows.append((number, *columns))
+            after = number
     return rows
 
 
-def _beyond_damage(damaged: sqlite3.Connection, select: str, after: int) -> int:
+def _beyond_damage(damaged: sqlite3.Connection, table: str, after: int) -> int:
     """The number before the first that can be reached from the end; `after` itself where none can."""
     lowest: int | None = None
+    query = f"SELECT rowid FROM {table} WHERE rowid>? ORDER BY rowid DESC"  # noqa: S608 - constant names
     with contextlib.suppress(*UNREADABLE):
-        for seq, *_ in damaged.execute(f"{select} WHERE seq>? ORDER BY seq DESC", (after,)):
-            if seq <= after or (lowest is not None and seq >= lowest):
+        for (number,) in damaged.execute(query, (after,)):
+            if number <= after or (lowest is not None and number >= lowest):
                 break
-            lowest = seq
+            lowest = number
     return after if lowest is None else lowest - 1
 
 
@@ -242,6 +247,6 @@ def _told(damaged: sqlite3.Connection, progress: Progress, at: Stamp) -> EventDr
     data: dict[str, JsonValue] = {"file": progress.file, "salvaged": progress.count}
     with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
         (epoch,) = damaged.execute("SELECT value FROM meta WHERE key='epoch'").fetchone()
-        (last,) = damaged.execute("SELECT max(seq) FROM events").fetchone()
+        (last,) = damaged.execute("SELECT max(rowid) FROM events").fetchone()
         data |= {"previous_epoch": str(epoch), "previous_last": int(last or 0)}
     return EventDraft("ledger.set-aside", "ledger", at, data)

@@ -8,9 +8,11 @@ any instant; 1 KiB pages and a WAL that keeps its size write the fewest bytes fo
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -68,6 +70,7 @@ def _connect(path: Path, synchronous: str, quota_mib: int) -> sqlite3.Connection
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"malformed: {verdict}")
         _migrate(connection)
+        _check_shape(connection)
         _check_marks(connection)
     except (*DAMAGE, OSError):
         connection.close()
@@ -83,7 +86,7 @@ def schema_steps() -> list[tuple[int, str]]:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = _version(connection)
     for number, sql in schema_steps():
         if number > version:
             connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version={number};\nCOMMIT;")
@@ -100,10 +103,36 @@ def _epoch(connection: sqlite3.Connection) -> str:
 
 
 def _is_damage(error: Exception) -> bool:
-    text = str(error)
     if isinstance(error, UnicodeDecodeError):  # sqlite3 could not even say what is malformed
         return True
+    if (
+        getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    ):  # no table, no column, no such format
+        return True
+    text = str(error)
     return "malformed" in text or "not a database" in text or "disk image" in text
+
+
+def _check_shape(connection: sqlite3.Connection) -> None:
+    """The names of tables and columns are text in the file, which SQLite does not check either."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        _migrate(fresh)
+        if _version(fresh) != _version(connection):
+            return  # a newer agent's file: it may have more columns than we know
+        there = dict(_tables(connection))
+        for table, columns in _tables(fresh):
+            if there.get(table) != columns:
+                raise sqlite3.DatabaseError(f"malformed: table {table}")
+
+
+def _tables(connection: sqlite3.Connection) -> Iterator[tuple[str, list[object]]]:
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall():
+        told = connection.execute('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', (name,))
+        yield name, told.fetchall()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _check_marks(connection: sqlite3.Connection) -> None:

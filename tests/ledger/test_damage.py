@@ -14,6 +14,8 @@ from edge_agent.events.model import EventDraft
 from edge_agent.ledger import salvage
 from edge_agent.ledger.ledger import Entry, Ledger, Limits
 from edge_agent.ledger.outbox import Rejection
+from edge_agent.ledger.print_jobs import Paper, PrintOrder
+from edge_agent.ledger.prints import PrintState, PrintStep
 from edge_agent.ledger.reserve import Reserve
 from edge_agent.sdk.values import ClockQuality, Stamp
 from edge_agent.uplink.messages import event_text
@@ -155,6 +157,62 @@ async def test_a_schema_whose_names_are_no_text_is_a_damaged_file(tmp_path: Path
     ledger = await Ledger.open(path, "boot-2", limits=LIMITS)
     assert ledger.set_aside is not None
     await ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "last"), [(b"uptime_m", b"s"), (b"utc_m", b"s"), (b"subjec", b"t"), (b"patter", b"n")]
+)
+async def test_a_column_whose_name_rotted_is_a_damaged_file_of_which_the_events_are_read(
+    tmp_path: Path, name: bytes, last: bytes
+) -> None:
+    path = tmp_path / "ledger.db"
+    await written(path, 3)
+    body = path.read_bytes()
+    path.write_bytes(body.replace(b"\n    " + name + last, b"\n    " + name + b"z"))
+    assert await read(path) == ["item-0001", "item-0002", "item-0003", "ledger"]
+
+
+async def test_a_table_that_cannot_even_be_understood_hides_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    await written(path, 3)
+    path.write_bytes(path.read_bytes().replace(b"\n    pattern", b"\n    patter?"))
+    assert await read(path) == ["item-0001", "item-0002", "item-0003", "ledger"]
+
+
+async def test_a_version_that_rotted_is_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    await written(path, 1)
+    rotten(path, "PRAGMA user_version=2")
+    assert await read(path) == ["item-0001", "ledger"]
+
+
+async def test_a_newer_agents_file_is_no_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    await written(path, 1)
+    rotten(path, "ALTER TABLE events ADD COLUMN more TEXT")
+    rotten(path, "PRAGMA user_version=99")
+    assert await read(path) == ["item-0001"]
+
+
+async def test_a_print_whose_state_or_time_rotted_is_in_doubt_and_stops_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = await Ledger.open(path, "boot-1", limits=LIMITS)
+    steps = [PrintStep("job", 1, "x", state, 0) for state in (PrintState.QUEUED, PrintState.SENDING)]
+    order = PrintOrder("job", "centre", "k", "d", "label", "p", "t", "x", "{}", 0, 1, "boot-1", AT)
+    paper = Paper("job", 1, "p", 80, "boot-1", AT)
+    await ledger.commit(Entry(orders=[order], prints=steps, paper=[paper]))
+    await ledger.close()
+    rotten(path, "UPDATE prints SET state='sendinf'")
+    rotten(path, "UPDATE print_jobs SET clock='ntr'")
+    rotten(path, "UPDATE print_paper SET clock='ntr'")
+    ledger = await Ledger.open(path, "boot-2", limits=LIMITS)
+    try:
+        (known,) = await ledger.prints.recent()
+        assert known.step.state is PrintState.UNCONFIRMED
+        assert known.order.at.quality is ClockQuality.NONE
+        assert [paper.mm for paper in await ledger.prints.paper()] == [80]
+    finally:
+        await ledger.close()
 
 
 async def test_a_flows_state_that_rotted_can_still_be_read_as_text(tmp_path: Path) -> None:
