@@ -23,7 +23,8 @@ import re
 from dataclasses import replace
 
 from drivers.scales import nci
-from drivers.scales.polling import Exchange, Goal, PolledProtocol, PolledScale
+from drivers.scales.goals import Exchange, Goal
+from drivers.scales.polling import PolledProtocol, PolledScale
 from drivers.scales.streaming import StreamedScale
 from drivers.scales.styles import Style, Unasked, scale_for, style_of, style_option
 from drivers.scales.text_lines import (

@@ -19,7 +19,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, Goal, PolledProtocol, PolledScale
+from drivers.scales.goals import Exchange, Goal
+from drivers.scales.polling import PolledProtocol, PolledScale
 from drivers.scales.streaming import StreamedProtocol, StreamedScale
 from drivers.scales.text_lines import CRLF, CommandLines, LineDecoder, no_grammar, number
 from edge_agent.sdk.driver import (

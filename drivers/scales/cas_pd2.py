@@ -21,7 +21,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from drivers.scales.polling import Exchange, PolledProtocol, PolledScale
+from drivers.scales.goals import Exchange
+from drivers.scales.polling import PolledProtocol, PolledScale
 from drivers.scales.text_lines import SEVEN_BITS, unit_named, weighed
 from edge_agent.sdk.checksums import xor_of
 from edge_agent.sdk.driver import (

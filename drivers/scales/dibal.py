@@ -18,7 +18,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, PolledProtocol, PolledScale
+from drivers.scales.goals import Exchange
+from drivers.scales.polling import PolledProtocol, PolledScale
 from drivers.scales.text_lines import CRLF, CommandLines, LineDecoder, no_grammar
 from edge_agent.sdk.checksums import xor_of
 from edge_agent.sdk.driver import (

@@ -17,7 +17,8 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, PolledProtocol, PolledScale
+from drivers.scales.goals import Exchange
+from drivers.scales.polling import PolledProtocol, PolledScale
 from drivers.scales.streaming import StreamedProtocol, StreamedScale
 from drivers.scales.text_lines import CRLF, no_grammar, number, torn
 from edge_agent.sdk.driver import (

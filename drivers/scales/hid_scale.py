@@ -20,7 +20,7 @@ from __future__ import annotations
 import struct
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, Goal
+from drivers.scales.goals import Exchange, Goal
 from drivers.scales.streaming import StreamedProtocol, StreamedScale
 from drivers.scales.text_lines import torn
 from edge_agent.sdk.driver import (

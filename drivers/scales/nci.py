@@ -21,7 +21,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, Goal, PolledProtocol, PolledScale
+from drivers.scales.goals import Exchange, Goal
+from drivers.scales.polling import PolledProtocol, PolledScale
 from drivers.scales.streaming import StreamedScale
 from drivers.scales.styles import Style, scale_for, style_option
 from drivers.scales.text_lines import SEVEN_BITS, CommandLines, no_such_unit, number, shown, torn, unit_named

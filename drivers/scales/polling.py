@@ -1,7 +1,7 @@
 """The life of a scale that speaks only when asked: identify, poll, zero and tare, whatever the protocol.
 
-Owns: who speaks when, pairing each answer with its request, and when a goal counts as reached or refused.
-Must not know: any protocol's bytes; its page hands them in as a PolledProtocol.
+Owns: who speaks when, pairing each answer with its request. Must not know: any protocol's bytes; its page
+hands them in as a PolledProtocol.
 
 Faults survived: a late answer (dropped before the next request), rubbish instead of an answer, up to two
 answers that stay out. After the third the driver gives up, and its supervisor opens the port anew.
@@ -12,54 +12,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import NoReturn
 
+from drivers.scales.goals import (
+    REFUSALS,
+    WRITE_S,
+    Exchange,
+    Goal,
+    holds_before,
+    is_forbidden,
+    is_reached,
+    refusal_of,
+)
 from edge_agent.sdk.clock import within
 from edge_agent.sdk.driver import Context
 from edge_agent.sdk.errors import DeviceError, ProtocolError
 from edge_agent.sdk.ports import Codec
-from edge_agent.sdk.values import Reading, Status, Weight
+from edge_agent.sdk.values import Reading, Weight
 
 MISSES = 3  # one answer is lost to a disturbance, two to a brown-out; three mean that nobody is there
-WRITE_S = 1.0  # a request is a few bytes: a port that cannot take them in a second is stuck
 REST_TRIES = 15  # three seconds at full pace: a parcel that rocks longer needs the clerk
 CONFIRM_TRIES = 10  # two seconds at full pace: the slowest scale needs 0.5 s to zero
-
-REFUSALS = {
-    Status.MOTION: ("scale.motion", "the load does not come to rest", "touch nothing on the scale"),
-    Status.OVERLOAD: ("scale.overload", "the load is too heavy", "take it off"),
-    Status.UNDERLOAD: ("scale.underload", "it shows less than zero", "empty the scale and zero it"),
-    Status.ERROR: (
-        "scale.zero_range",
-        "it is too far from zero",
-        "empty the scale, then switch it off and on",
-    ),
-    Status.BUSY: ("scale.busy", "the scale is busy", "try again"),
-}
-NO_REASON = ("scale.refused", "the scale did not do it", "use the key on the scale")
-
-
-class Goal(StrEnum):
-    """What a person can want of a scale."""
-
-    ZERO = "zero"
-    TARE = "tare"
-    CLEAR_TARE = "clear_tare"
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request, and which readings answer it; any other reading is not for us and is dropped.
-
-    With `verdict` the answer to a command says at once whether it was refused; without, only the weights do.
-    With `optional` no answer means that there is nothing new: it never counts as missed.
-    """
-
-    request: bytes
-    answers: Callable[[Reading], bool]
-    within_s: float = 1.0
-    verdict: bool = False
-    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +66,7 @@ class PolledScale:
         self._protocol = protocol
         self._wire = asyncio.Lock()
         self._hurry = asyncio.Event()
+        self._wish = asyncio.Event()  # somebody waits for the wire
         self._ready = False
         self._number = 0
         self._last_error: ProtocolError | None = None
@@ -208,13 +182,31 @@ class PolledScale:
         """Wait until the next poll is due; a wish to hurry shortens the wait at once."""
         slow_s = self._protocol.slow_s
         if slow_s is None:
-            await self._hurry.wait()
+            await self._until_wanted()
         elif not self._hurry.is_set():
             try:
                 await within(self._clock, self._left(since_s, slow_s), self._hurry.wait())
             except TimeoutError:
                 return
         await self._clock.sleep(self._left(since_s, self._protocol.fast_s))
+
+    async def _until_wanted(self) -> None:
+        """Nothing is asked; but a port that nobody listens to is never seen to be unplugged."""
+        async with self._wire:
+            waits = [asyncio.ensure_future(wish.wait()) for wish in (self._hurry, self._wish)]
+            unasked = asyncio.ensure_future(self._hear_out())
+            try:
+                await asyncio.wait((*waits, unasked), return_when=asyncio.FIRST_COMPLETED)
+                if unasked.done():
+                    unasked.result()
+            finally:
+                for part in (*waits, unasked):
+                    part.cancel()
+                await asyncio.gather(*waits, unasked, return_exceptions=True)
+
+    async def _hear_out(self) -> NoReturn:
+        while True:
+            await self._link.read()
 
     def _left(self, since_s: float, pace_s: float) -> float:
         return max(0.0, since_s + pace_s - self._clock.monotonic_s())
@@ -227,13 +219,21 @@ class PolledScale:
             raise self._error("scale.unsupported", f"this scale cannot be told to {goal}", "use its own key")
         if not self._ready:
             raise self._error("scale.not_ready", "the scale is not ready", "wait until it is")
-        async with self._wire:
-            reading = await self._at_rest(goal)
-            if not holds_before(goal, reading):
-                if is_forbidden(goal, reading):
-                    raise self._refused(goal, reading)
-                reading = await self._command(goal, exchange)
+        self._wish.set()
+        try:
+            async with self._wire:
+                reading = await self._reached(goal, exchange)
+        finally:
+            self._wish.clear()
         await self._publish(reading)
+
+    async def _reached(self, goal: Goal, exchange: Exchange) -> Reading:
+        reading = await self._at_rest(goal)
+        if holds_before(goal, reading):
+            return reading
+        if is_forbidden(goal, reading):
+            raise self._refused(goal, reading)
+        return await self._command(goal, exchange)
 
     async def _at_rest(self, goal: Goal) -> Reading:
         for _ in range(REST_TRIES):
@@ -261,40 +261,3 @@ class PolledScale:
 
     def _error(self, code: str, message: str, hint: str) -> DeviceError:
         return DeviceError(code, message, device=self._device, hint=hint)
-
-
-def holds_before(goal: Goal, reading: Reading) -> bool:
-    """Whether nothing needs to be done. Zero is always sent: it is finer than the division that is shown."""
-    if goal is Goal.TARE:
-        return reading.net is True and is_reached(goal, reading)
-    return goal is Goal.CLEAR_TARE and reading.net is False
-
-
-def is_forbidden(goal: Goal, reading: Reading) -> bool:
-    """Whether the scale's condition forbids the command before it is sent."""
-    if goal is Goal.CLEAR_TARE:
-        return False
-    if goal is Goal.TARE and (reading.status is Status.UNDERLOAD or _at_zero(reading)):
-        return True
-    return reading.status in (Status.OVERLOAD, Status.ERROR, Status.BUSY)
-
-
-def is_reached(goal: Goal, reading: Reading) -> bool:
-    if goal is Goal.CLEAR_TARE:
-        return reading.net is not True
-    resting = reading.stable is not False and _at_zero(reading)
-    return resting and reading.net is not (goal is Goal.ZERO)
-
-
-def _at_zero(reading: Reading) -> bool:
-    return reading.status is Status.ZERO or (reading.status is Status.OK and reading.weight == 0)
-
-
-def refusal_of(goal: Goal, reading: Reading) -> tuple[str, str, str]:
-    if goal is Goal.ZERO and reading.net:
-        return ("scale.tare_active", "a tare is set", "clear the tare first")
-    if goal is Goal.TARE and _at_zero(reading):
-        return ("scale.no_load", "nothing lies on the scale", "put the container on it first")
-    if reading.status is Status.ERROR and reading.info:
-        return (NO_REASON[0], f"the scale answered {reading.info}", NO_REASON[2])
-    return REFUSALS.get(reading.status, NO_REASON)

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import re
 
-from drivers.scales.polling import Exchange, Goal, PolledProtocol, PolledScale
+from drivers.scales.goals import Exchange, Goal
+from drivers.scales.polling import PolledProtocol, PolledScale
 from drivers.scales.streaming import StreamedScale
 from drivers.scales.styles import Style, Unasked, scale_for, style_of, style_option
 from drivers.scales.text_lines import CRLF, SEVEN_BITS, LineDecoder, no_grammar, number, shown, weighed

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, Goal
+from drivers.scales.goals import Exchange, Goal
 from drivers.scales.streaming import StreamedProtocol, StreamedScale
 from drivers.scales.text_lines import CRLF, CommandLines, LineDecoder, no_grammar, unit_named, weighed
 from edge_agent.sdk.driver import (

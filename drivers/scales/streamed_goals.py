@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from drivers.scales.polling import (
+from drivers.scales.goals import (
     REFUSALS,
     WRITE_S,
     Exchange,

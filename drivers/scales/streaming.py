@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from drivers.scales.polling import WRITE_S, Exchange, Goal
+from drivers.scales.goals import WRITE_S, Exchange, Goal
 from drivers.scales.streamed_goals import StreamedGoals
 from edge_agent.sdk.clock import within
 from edge_agent.sdk.driver import Context

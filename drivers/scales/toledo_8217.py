@@ -15,7 +15,8 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, Goal, PolledProtocol, PolledScale
+from drivers.scales.goals import Exchange, Goal
+from drivers.scales.polling import PolledProtocol, PolledScale
 from edge_agent.sdk.driver import (
     Ask,
     Context,

@@ -20,7 +20,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, Goal
+from drivers.scales.goals import Exchange, Goal
 from drivers.scales.streaming import StreamedProtocol, StreamedScale
 from drivers.scales.text_lines import SEVEN_BITS
 from edge_agent.sdk.checksums import seven_bit_complement

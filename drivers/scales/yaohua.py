@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from drivers.scales.polling import Exchange, Goal
+from drivers.scales.goals import Exchange, Goal
 from drivers.scales.streaming import StreamedProtocol, StreamedScale
 from drivers.scales.text_lines import CRLF, LineDecoder, no_grammar, number, weighed
 from edge_agent.sdk.checksums import xor_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from drivers.scales import a_and_d, adam, mt_sics, ohaus, sartorius_sbi, sma
@@ -124,6 +126,25 @@ async def test_on_demand_nothing_is_asked_while_nobody_waits(case: Case) -> None
         told = len(bench.sink.readings)
         await bench.pass_time(10)
         assert len(bench.sink.readings) == told
+
+
+async def test_on_demand_an_unplugged_port_is_noticed_though_nobody_waits() -> None:
+    async with weighing(Case(mt_sics.SPEC, {"style": "on_demand"}), "1") as bench:
+        await bench.pass_time(10)
+        bench.endpoint.hang_up()
+        error = await bench.ended()
+    assert isinstance(error, LinkError)
+
+
+async def test_on_demand_the_scale_is_zeroed_though_nobody_waits_for_a_weight() -> None:
+    async with weighing(Case(sma.SPEC, {"style": "on_demand"})) as bench:
+        await bench.pass_time(10)
+        zeroing = asyncio.ensure_future(bench.driver.zero())
+        await bench.pass_time(5)
+        await zeroing
+        await bench.pass_time(5)
+        bench.endpoint.hang_up()
+        assert isinstance(await bench.ended(), LinkError), "it listens again"
 
 
 async def test_on_demand_a_stable_weight_is_waited_for() -> None:
