@@ -8,6 +8,7 @@ or not at all. `commit` returns only when they are.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -113,12 +114,11 @@ class Ledger:
         return ledger
 
     async def _take_up(self, aside: Path) -> None:
-        try:
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(self.close)
             await salvage(self._worker, aside, self._append, self._clock.stamp())
             self.last = (await self._worker.read(outbox.marks)).last
-        except BaseException:
-            await self.close()
-            raise
+            undo.pop_all()
 
     @property
     def reserve_spent(self) -> bool:
