@@ -23,7 +23,7 @@ def test_a_lane_without_qemu_says_so(part: str, required: str, outcome: str) -> 
         env=environment,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
     assert "the VM lane needs qemu-system-x86_64" in run.stdout
