@@ -19,7 +19,7 @@ from edge_agent.sdk.errors import DeviceError
 
 TEMPLATE = Path(__file__).with_name("demo.toml")
 FOLDER, BROKER_PORT, PRINTER_PORT = "/tmp/edge-demo", "18830", "19100"  # noqa: S108 - as they stand in demo.toml
-START_S = 30.0  # a loaded machine starts Python slowly
+START_S = 60.0  # a loaded machine starts Python slowly
 STOP_S = 10.0
 LINE_BYTES = 1 << 20
 WATCH = b'{"op":"watch"}\n'
