@@ -29,6 +29,7 @@ settings.load_profile("torture" if os.environ.get("EDGE_THOROUGH") else "commit"
 
 LEAVE_S = 30.0  # a thread or descriptor that is just ending: as long as a try to connect may take
 START_S = 60.0  # of a broker, on a loaded machine
+LONGEST = Path(__file__).parent / "system"  # whole booths: most of the waiting
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +37,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if inspect.iscoroutinefunction(getattr(item, "function", None)):
             item.add_marker(pytest.mark.usefixtures("no_task_left"))
+    items[:] = _spread(items)
+
+
+def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Each worker begins with its part of the tests that take longest, so that all of them end together."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.path.is_relative_to(LONGEST)]
+    rest = [item for item in items if not item.path.is_relative_to(LONGEST)]
+    share = -(-len(items) // workers)
+    spread: list[pytest.Item] = []
+    for worker in range(workers):
+        part = long[worker::workers]
+        room = max(0, share - len(part))
+        spread += [*part, *rest[:room]]
+        rest = rest[room:]
+    return [*spread, *rest]
 
 
 @pytest.fixture

@@ -518,7 +518,7 @@ async def poison(site: Site) -> None:
 
 
 async def ledger_damaged(site: Site) -> None:
-    """The numbers begin anew under a new epoch; what was stored under the old one stays."""
+    """The numbers begin anew, with the reason, under a new epoch; what was stored under the old one stays."""
     async with site.centre() as centre:
         async with site.booth() as one:
             await one.commit(20)
@@ -529,11 +529,12 @@ async def ledger_damaged(site: Site) -> None:
         (site.folder / "ledger.db").write_bytes(body)
         async with site.booth() as one:
             assert one.ledger.epoch != old
+            assert [event.type for event in await one.ledger.after(0, 9)] == ["ledger.set-aside"]
             await one.commit(7)
-            await until(lambda: one.uplink.acked == 7)
+            await until(lambda: one.uplink.acked == 8)
             report = await centre.report("B1")
-        assert {(stream.epoch == old, stream.upto) for stream in report.streams} == {(True, 20), (False, 7)}
-        assert (report.events, report.gaps, report.conflicts) == (27, (), 0)
+        assert {(stream.epoch == old, stream.upto) for stream in report.streams} == {(True, 20), (False, 8)}
+        assert (report.events, report.gaps, report.conflicts) == (28, (), 0)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.counter.feedback import CATALOGUE
 from tests.conftest import held_port, until_listening
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -110,6 +111,12 @@ def uplink_is(config: Path, word: str) -> bool:
     return isinstance(uplink, dict) and uplink["status"] == word
 
 
+def asked_for_parcel(config: Path) -> bool:
+    """The pan was seen empty: what is put on before is taken for something that has lain there."""
+    counter = status(config).get("counter")
+    return isinstance(counter, dict) and counter["prompt"] == CATALOGUE["place_parcel"][0]
+
+
 def test_the_page_can_be_typed_as_it_stands(tmp_path: Path) -> None:
     held = [held_port(), held_port()]
     ports = dict(zip(("18830", "18831"), (str(one.getsockname()[1]) for one in held), strict=True))
@@ -120,7 +127,7 @@ def test_the_page_can_be_typed_as_it_stands(tmp_path: Path) -> None:
         config = tmp_path / "booth.toml"
         until(lambda: config.exists() and config.read_text(), "the settings are written")
         with started(desk.line(second), tmp_path / "second"):
-            _three_terminals(desk, devices, third)
+            _three_terminals(desk, devices, third, config)
         until_changed = config.read_text().replace(ports["18830"], ports["18831"])
         config.write_text(until_changed)
         broker = desk.terminal(_quoted("mosquitto -p"), "broker")
@@ -136,7 +143,7 @@ def _quoted(beginning: str) -> str:
     return found[1]
 
 
-def _three_terminals(desk: Desk, devices: subprocess.Popen[bytes], third: str) -> None:
+def _three_terminals(desk: Desk, devices: subprocess.Popen[bytes], third: str, config: Path) -> None:
     listen, order = third.strip().splitlines()
     desk.terminal(listen, "third")
     until(lambda: '"online"' in desk.heard("third"), "the booth is online")
@@ -145,6 +152,7 @@ def _three_terminals(desk: Desk, devices: subprocess.Popen[bytes], third: str) -
     until(lambda: '"id":"c-1","state":"done"' in desk.heard("third"), "the answer to the order")
     typed(devices, _quoted("scan RR"))
     until(lambda: "booth.parcel.scanned.v1" in desk.heard("third"), "the scan")
+    until(lambda: asked_for_parcel(config), "the counter wants the parcel on the pan")
     typed(devices, _quoted("scale put"))
     until(lambda: "booth.parcel.accepted.v1" in desk.heard("third"), "the accepted parcel")
     accepted = desk.heard("third").partition("booth.parcel.accepted.v1")[2]
@@ -182,6 +190,7 @@ def _in_python(desk: Desk, devices: subprocess.Popen[bytes], config: Path, port:
     program.write_text(blocks("### In Python", "python")[0])
     with started([sys.executable, str(program), "127.0.0.1", str(port), str(file)], desk.folder / "python"):
         typed(devices, "scan EA555123453BD")
+        until(lambda: asked_for_parcel(config), "the counter wants the parcel on the pan")
         typed(devices, "scale put 2.5")
         until(lambda: "parcel.accepted" in _stored(file), "the parcel is in the reader's own store")
         until(lambda: waiting(config) == 0, "and acknowledged")
