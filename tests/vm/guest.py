@@ -20,7 +20,7 @@ HELLO_S = 2.0  # a woken guest answers within milliseconds; what was said before
 WAKE_S = 400.0
 CHANCE_BYTES = 32  # the size of the key of Linux's generator
 SLACK_S = 60.0  # on top of the guest's own deadline, before we give the guest up
-LOOK_S = 0.5  # each look starts programs in the guest: a fifth of a second of the host's processor
+LOOK_S = 1.0  # each look starts programs in the guest: a fifth of a second of the host's processor
 SEARCH_PATH = ["/project"]
 
 
