@@ -34,7 +34,8 @@ class Program:
 
     def __init__(self, to: int, back: int) -> None:
         self._to = to
-        self._lines = os.fdopen(back, encoding="utf-8")
+        self._back = back
+        self._held = b""
         self.ports: dict[str, Path] = {}
 
     def listen(self, devices: int) -> None:
@@ -46,10 +47,13 @@ class Program:
             eventually(node.exists, f"{node}: {self.ports}")
 
     def line(self) -> str:
-        assert select.select([self._lines], [], [], EVENTUALLY_S)[0], "the program says something"
-        line = self._lines.readline()
-        assert line, "the program runs"
-        return line.strip()
+        while b"\n" not in self._held:
+            assert select.select([self._back], [], [], EVENTUALLY_S)[0], "the program says something"
+            data = os.read(self._back, 4096)
+            assert data, "the program runs"
+            self._held += data
+        line, _, self._held = self._held.partition(b"\n")
+        return line.decode().strip()
 
     def tell(self, order: str) -> str:
         """Type one order; its answer."""
