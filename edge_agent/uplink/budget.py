@@ -50,11 +50,6 @@ class Budget:
         self._roll()
         return not self._limit or self.used < self._limit
 
-    @property
-    def remaining_s(self) -> int:
-        """Until the next day begins."""
-        return max(0, DAY_MS - self._age_ms()) // 1000
-
     def to_keep(self) -> str:
         """The count as text when it has grown by a step worth a write, else nothing."""
         step = self.used * KEEP_STEPS // self._limit if self._limit else 0
