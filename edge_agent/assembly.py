@@ -38,9 +38,10 @@ from edge_agent.live import Thinned, as_shown
 from edge_agent.local.server import LocalServer, Request
 from edge_agent.opening import opener
 from edge_agent.pages import Pages
-from edge_agent.policies import milliseconds, policy, rules
+from edge_agent.policies import milliseconds, policy, resolutions, rules
 from edge_agent.printing.queue import PrintQueue
 from edge_agent.printing.records import Ports as PrintPorts
+from edge_agent.printing.roll import USUAL_DPI
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import DeviceError, EdgeError
@@ -78,8 +79,7 @@ class Parts:
         self._ledger = ledger
         self._language = settings.booth.language
         self.booth = Booth(devices, opener(settings), clock, self._device_changed, plugged)
-        first = next(iter(self.booth.printers), "")
-        self._pages = pages = Pages(printery, settings, clock, boot=ledger.boot, printer=first)
+        self._pages = pages = self._make_pages(printery)
         self.prints = self._make_prints()
         self.booth.on_printer = self.prints.printer_says
         self.strangers = Strangers([d.url for d in devices], clock, plugged, self._stranger, self._inventory)
@@ -119,6 +119,11 @@ class Parts:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.counter.run(), name="counter")
             tasks.create_task(self.prints.run(), name="printing")
+
+    def _make_pages(self, printery: Printery) -> Pages:
+        first, boot = next(iter(self.booth.printers), ""), self._ledger.boot
+        dpi = resolutions(self._settings).get(first, USUAL_DPI)
+        return Pages(printery, self._settings, self._clock, boot=boot, printer=first, dpi=dpi)
 
     def _make_numbers(self) -> Numbers:
         numbers = self._settings.numbers

@@ -18,6 +18,7 @@ from edge_agent.counter.parcel import Parcel
 from edge_agent.events.model import JsonValue
 from edge_agent.labels.printery import Printery
 from edge_agent.ledger.print_jobs import PrintOrder
+from edge_agent.printing.roll import USUAL_DPI
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.values import Page, Stamp
 
@@ -57,9 +58,16 @@ class Pages:
     """Draws and fills the booth's pages."""
 
     def __init__(
-        self, printery: Printery, settings: Settings, clock: Clock, *, boot: str, printer: str
+        self,
+        printery: Printery,
+        settings: Settings,
+        clock: Clock,
+        *,
+        boot: str,
+        printer: str,
+        dpi: int = USUAL_DPI,
     ) -> None:
-        """`printer` is the one that prints the counter's labels."""
+        """`printer` is the one that prints the counter's labels, `dpi` the resolution of its head."""
         name = settings.booth
         self._printery = printery
         self._booth = BoothName(name.id, name.name, name.name_bn, name.utc_offset_minutes)
@@ -67,17 +75,21 @@ class Pages:
         self._clock = clock
         self._boot = boot
         self._printer = printer
+        self._dpi = dpi
         self._receipt = settings.counter.receipt
         self._receipt_printer = settings.counter.receipt_printer or printer
         self._wait_ms = settings.printing.wait_s * 1000
 
-    async def draw(self, template: str, data: Mapping[str, object], reprint: int) -> Page:
-        """One page, drawn in a worker. Raises EdgeError."""
-        return await asyncio.to_thread(self._printery.page, data, reprint=reprint, template=template)
+    async def draw(
+        self, template: str, data: Mapping[str, object], reprint: int, dpi: int = USUAL_DPI
+    ) -> Page:
+        """One page for a head of this resolution, drawn in a worker. Raises EdgeError."""
+        return await asyncio.to_thread(self._printery.page, data, reprint=reprint, template=template, dpi=dpi)
 
     async def label(self, parcel: Parcel, attempt: int, at: Stamp) -> Page:
         """A parcel's label. Raises EdgeError."""
-        return await self.draw(self._label, label_data(parcel, attempt, self._booth, at.utc_ms), attempt - 1)
+        data = label_data(parcel, attempt, self._booth, at.utc_ms)
+        return await self.draw(self._label, data, attempt - 1, self._dpi)
 
     def order(self, parcel: Parcel, at: Stamp) -> PrintOrder:
         """A parcel's label as the print ledger knows it."""

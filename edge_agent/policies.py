@@ -5,6 +5,7 @@ Owns: the translation, units included. Must not know: what a rule does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,14 @@ def rules(settings: Settings) -> Rules:
         keep_ms=printing.keep_hours * HOUR_MS,
         roll_mm=printing.roll_m * 1000,
         rolls_mm={p.id: p.roll_m * 1000 for p in settings.printer if p.roll_m is not None},
+        dpi=resolutions(settings),
     )
+
+
+def resolutions(settings: Settings) -> Mapping[str, int]:
+    """The dots per inch of the printers whose driver has a setting for them, by their ids."""
+    told = {printer.id: str(printer.driver_options.get("dpi", "")) for printer in settings.printer}
+    return {printer: int(dpi) for printer, dpi in told.items() if dpi.isdecimal()}
 
 
 def milliseconds(seconds: Decimal) -> int:

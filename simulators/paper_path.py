@@ -13,7 +13,7 @@ from enum import StrEnum
 from edge_agent.sdk.errors import ConfigError
 from edge_agent.sdk.values import Page
 
-DOTS_PER_MM = 8  # 203 dpi
+DOTS_PER_MM = 8  # of a head of 203 dpi
 ROLL_MM = 50_000  # a usual 80 mm roll
 LONGEST_ROLL_MM = 1_000_000  # no roll is a kilometre long
 NEAR_END_MM = 1_000  # the sensor looks through the core: some turns are left
@@ -39,10 +39,17 @@ class Label:
 class PaperPath:
     """One printer's mechanism. Each finished piece of paper is handed to `out`."""
 
-    def __init__(self, out: Callable[[Label], None], width_dots: int = 576, roll_mm: int = ROLL_MM) -> None:
+    def __init__(
+        self,
+        out: Callable[[Label], None],
+        width_dots: int = 576,
+        roll_mm: int = ROLL_MM,
+        dots_per_mm: int = DOTS_PER_MM,
+    ) -> None:
         if width_dots < 8 or width_dots % 8:
             raise ConfigError("sim.printer_width", f"a head has a multiple of 8 dots, not {width_dots}")
         self.width_dots = width_dots
+        self.dots_per_mm = dots_per_mm
         self.cover_open = False
         self.cutter_jammed = False
         self.unrecoverable = False
@@ -63,11 +70,11 @@ class PaperPath:
 
     @property
     def near_end(self) -> bool:
-        return self._roll_dots < NEAR_END_MM * DOTS_PER_MM
+        return self._roll_dots < NEAR_END_MM * self.dots_per_mm
 
     @property
     def left_mm(self) -> int:
-        return self._roll_dots // DOTS_PER_MM
+        return self._roll_dots // self.dots_per_mm
 
     @property
     def halted(self) -> bool:
@@ -85,7 +92,7 @@ class PaperPath:
         """Put in another roll; nothing of it means that the paper is taken out."""
         if not 0 <= length_mm <= LONGEST_ROLL_MM:
             raise ConfigError("sim.roll", f"a roll has 0 to {LONGEST_ROLL_MM} mm, not {length_mm}")
-        self.end_after(length_mm * DOTS_PER_MM)
+        self.end_after(length_mm * self.dots_per_mm)
 
     def end_after(self, rows: int) -> None:
         """Have the paper end after so many more rows."""

@@ -49,6 +49,7 @@ class PrinterSim:
         *,
         language: str = "escpos",
         width_dots: int = 576,
+        dots_per_mm: int = DOTS_PER_MM,
         tray: LabelTray | None = None,
         speed_mm_s: float = SPEED_MM_S,
         buffer_bytes: int = BUFFER_BYTES,
@@ -59,7 +60,7 @@ class PrinterSim:
         _check(language, speed_mm_s, buffer_bytes)
         self.endpoint = endpoint
         self.tray = tray or LabelTray()
-        self.path = PaperPath(self.tray.take, width_dots)
+        self.path = PaperPath(self.tray.take, width_dots, dots_per_mm=dots_per_mm)
         self.violations: deque[Violation] = deque(maxlen=VIOLATIONS_KEPT)
         self.answers = answers
         self.mute = False
@@ -69,7 +70,7 @@ class PrinterSim:
         self.received_bytes = 0
         self.labels = 0
         self._clock = clock
-        self._row_s = 1 / DOTS_PER_MM / speed_mm_s
+        self._row_s = 1 / dots_per_mm / speed_mm_s
         self._room = buffer_bytes
         self._keeps_half_command = keeps_half_command
         self._dice = random.Random(seed)

@@ -117,7 +117,7 @@ def tspl(inside: Inside) -> LabelTongue:
         )
 
     return LabelTongue(
-        TsplDevice(width_dots=inside.path.width_dots),
+        TsplDevice(width_dots=inside.path.width_dots, dots_per_mm=inside.path.dots_per_mm),
         {
             tspl_status.STATUS: lambda: Say(Answer.STATUS, tspl_status.status_reply(now())),
             tspl_status.FULL_STATUS: lambda: Say(Answer.FULL_STATUS, tspl_status.full_status_reply(now())),

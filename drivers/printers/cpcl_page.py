@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from drivers.printers.bands import banded, rest_of_lines
 from drivers.printers.label_device import CANCEL
-from drivers.printers.media import Media
+from drivers.printers.media import DPI, Media
 from edge_agent.sdk.values import Page
 
 STATUS = b"\x1bh"
@@ -35,7 +35,6 @@ ABORT = b"\r\nABORT\r\n"
 WAKE = CANCEL + b"\r\n"  # an order to print that an earlier session left half said is obeyed no more
 RASTER, ORDER = b"CG ", b"PRINT\r\n"
 ESCAPE, NUDGED = b"\x1b", b"\x1f"  # 0001 1011: the white dot between black ones becomes black
-DPI = {8: 203, 12: 300, 24: 600}
 TONE_STEP = 20  # density 0 to 10 as TONE 0 to 200
 GRAPHICS = ("hex", "bytes")
 

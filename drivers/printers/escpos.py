@@ -20,7 +20,7 @@ from drivers.printers.escpos_conversation import EscposConversation
 from drivers.printers.escpos_head import head_of
 from drivers.printers.escpos_proof import Proofs
 from drivers.printers.escpos_status import StatusDecoder
-from drivers.printers.media import offset_options
+from drivers.printers.media import AS_SET, offset_options
 from drivers.printers.placing import placed
 from drivers.printers.sending import Attempt, Ends
 from drivers.printers.serving import Served
@@ -90,7 +90,8 @@ class EscposPrinter(Served):
         return ""
 
     def _segments(self, bands: Iterator[bytes], end: bytes) -> Iterator[bytes]:
-        yield raster.INITIALISE + self._push
+        heat = raster.heat(self._options.integer("density"), self._options.integer("speed"))
+        yield raster.INITIALISE + self._push + heat
         yield from bands
         yield end
 
@@ -109,6 +110,26 @@ SPEC = DriverSpec(
             "printable dots across: 384 on 58 mm paper, 576 on 80 mm",
             minimum=64,
             maximum=2048,
+        ),
+        Option(
+            "dpi",
+            "203",
+            "resolution of the head; labels are drawn for it; 180 on an Epson TM-T88, with 512 dots",
+            choices=("180", "203", "300"),
+        ),
+        Option(
+            "density",
+            AS_SET,
+            "darkness by GS ( K, 0 to 14, usually 6; -1 leaves it as set, as for all that do not know it",
+            minimum=AS_SET,
+            maximum=14,
+        ),
+        Option(
+            "speed",
+            AS_SET,
+            "speed by GS ( K, 1 (slowest) to 13; -1 leaves it as set, as for all that do not know it",
+            minimum=AS_SET,
+            maximum=13,
         ),
         Option(
             "profile", "default", "python-escpos profile that narrows width and cut to what the model has"
@@ -139,6 +160,7 @@ SPEC = DriverSpec(
         "Epson ESC/POS command reference: DLE EOT, GS a, GS r, GS ( H, GS v 0, GS V, ESC J, ESC @",
         "Epson TM-T88III programming guide 10.01, page 428 (GS ( H function 48)",
         "Epson TM-T81 specification, page 82 (GS ( H), GS v 0 row limit",
+        "Epson ESC/POS command reference: GS ( K functions 49 (TM-T90: -6 to 6, TM-L90: -6 to 8) and 50",
     ),
     capabilities=frozenset({"status", "cut", "proof", HARMLESS_PROBE}),
     extra={"device": "drivers.printers.escpos_device:EscposDevice"},

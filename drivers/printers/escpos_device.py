@@ -67,6 +67,14 @@ class Fed:
 
 
 @dataclass(frozen=True, slots=True)
+class HeatSet:
+    """GS ( K function 49 (density, -6 to 8) or 50 (speed, from 1)"""
+
+    function: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """GS V: fed to the cutter and cut."""
 
@@ -120,6 +128,7 @@ Event = (
     | BandBegun
     | RowsDrawn
     | Fed
+    | HeatSet
     | Cut
     | StatusAsked
     | PaperAsked
@@ -227,6 +236,12 @@ def _band(command: bytes) -> BandBegun | Refused:
     return BandBegun(stride, rows)
 
 
+def _heat(command: bytes) -> HeatSet | Refused:
+    function, value = command[5], command[6] - 256 * (command[6] > 127)
+    allowed = {49: range(-6, 9), 50: range(1, 14)}.get(function, range(0))
+    return HeatSet(function, value) if value in allowed else Refused(command)
+
+
 def _cut(command: bytes) -> Cut | Refused:
     return Cut(partial=command[2] == 66) if command[2] in (65, 66) else Refused(command)
 
@@ -246,6 +261,7 @@ COMMANDS: tuple[tuple[bytes, int, Callable[[bytes], Event]], ...] = (
     (b"\x1b@", 2, lambda _: Initialised()),
     (b"\x1bJ", 3, lambda command: Fed(command[2])),
     (b"\x1dV", 4, _cut),
+    (b"\x1d(K\x02\x00", 7, _heat),
     (b"\x1da", 3, lambda command: AsbSet(command[2])),
     (b"\x1dr", 3, lambda command: PaperAsked(command[2]) if command[2] == 1 else Refused(command)),
     (b"\x1d(H\x06\x0000", 11, _process_id),

@@ -6,6 +6,8 @@ bands is what every clone understands.
 
     ESC @                    1B 40                      modes as after power-on, line buffer empty
     GS v 0 m xL xH yL yH     1D 76 30 00 …              x bytes wide, y rows of raster follow
+    GS ( K fn 49 m           1D 28 4B 02 00 31 m        density, m from -6 to 8 around the usual
+    GS ( K fn 50 m           1D 28 4B 02 00 32 m        speed, m from 1 (slowest) on
     ESC J n                  1B 4A n                    feed n dots
     GS V 65|66 n             1D 56 41|42 n              feed to the cutter and n dots on, full or partial cut
     DLE EOT n                10 04 n                    status n, in real time
@@ -25,6 +27,8 @@ from edge_agent.sdk.values import Page
 INITIALISE = b"\x1b@"
 PAPER_STATUS = b"\x1dr\x01"
 PUSH_STATUS = b"\x1da\x0e"  # offline, error and paper sensor; not the drawer
+DENSITY, SPEED = b"\x1d(K\x02\x001", b"\x1d(K\x02\x002"  # until the next ESC @
+USUAL_DENSITY = 6  # of ours, which begin at the palest: what the printer takes for 0
 BAND = b"\x1dv0\0"
 BAND_HEADER = 8  # then come the rows
 CUTS = {"full": 65, "partial": 66}
@@ -54,6 +58,12 @@ def rest_of(segment: bytes, sent: int) -> bytes:
     if segment.startswith(BAND):
         segment = segment[:BAND_HEADER] + bytes(len(segment) - BAND_HEADER)
     return segment[sent:] if sent else b""
+
+
+def heat(density: int, speed: int) -> bytes:
+    """How black and how fast it prints from here on; what is negative stays as it is set at the printer."""
+    black = DENSITY + bytes([(density - USUAL_DENSITY) % 256]) if density >= 0 else b""
+    return black + (SPEED + bytes([speed]) if speed > 0 else b"")
 
 
 def end_of_page(cut: str, feed_dots: int) -> bytes:

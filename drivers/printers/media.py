@@ -6,12 +6,14 @@ Owns: these options, their bounds, and their values for one language. Must not k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from edge_agent.sdk.driver import Option, Options
 
 AS_SET = -1  # leave it as somebody has set it at the printer
-DOTS_PER_MM = {"203": 8, "300": 12, "600": 24}  # heads are made in these; the dpi are the rounded name
+DOTS_PER_MM = {"203": 8, "300": 12, "600": 24}  # as printers count them; a head of 300 dpi may have 11.8
+DPI = {8: 203, 12: 300, 24: 600}
+MM_IN_INCH = Decimal("25.4")
 OFFSET_DOTS = 240  # 3 cm at 203 dpi: a label that lies farther off is loaded wrongly
 
 
@@ -43,7 +45,7 @@ def media_options(
             minimum=64,
             maximum=4096,
         ),
-        Option("dpi", "203", "resolution of the head", choices=tuple(DOTS_PER_MM)),
+        Option("dpi", "203", "resolution of the head; labels are drawn for it", choices=tuple(DOTS_PER_MM)),
         Option("sensor", "gap", "how the printer finds a label's end", choices=("gap", "mark", "endless")),
         Option(
             "gap_mm",
@@ -109,8 +111,15 @@ def media_of(options: Options) -> Media:
 
 
 def mm(dots: int, media: Media) -> bytes:
-    """A length in mm, exact, as languages write it."""
-    return plain(Decimal(dots) / media.dots_per_mm)
+    """A side of a label in mm, as languages write it: what its template says, at every resolution.
+
+    A page for 300 dpi has 11.8 dots to the mm. A printer that counts 12 then finds room for more rows than it
+    is sent; told by its own measure, one that counts 11.8 would cut off the last ones.
+    """
+    if media.dots_per_mm == DOTS_PER_MM["203"]:
+        return plain(Decimal(dots) / media.dots_per_mm)
+    length = Decimal(dots) * MM_IN_INCH / DPI[media.dots_per_mm]
+    return plain(length.quantize(Decimal("0.1"), ROUND_CEILING))
 
 
 def plain(number: Decimal) -> bytes:

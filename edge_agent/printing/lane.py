@@ -25,7 +25,7 @@ from edge_agent.printing.feed import Feed
 from edge_agent.printing.job import Change, Job
 from edge_agent.printing.mark import label_mark, marked
 from edge_agent.printing.records import Ports, Records
-from edge_agent.printing.roll import length_mm
+from edge_agent.printing.roll import USUAL_DPI, length_mm
 from edge_agent.printing.spool import Spool
 from edge_agent.sdk.clock import within
 from edge_agent.sdk.errors import DeviceError, EdgeError
@@ -55,6 +55,7 @@ class Lane:
         self.spool = Spool(self.feed.window)
         self.printing: Job | None = None  # an order that is on its way
         self._ports = ports
+        self._dpi = ports.rules.dpi.get(printer, USUAL_DPI)
         self._records = records
         self._tickets: deque[Ticket] = deque()  # the counter waits for each, so there is hardly ever a second
         self._wake = asyncio.Event()
@@ -142,7 +143,7 @@ class Lane:
 
     async def _first(self, ticket: Ticket) -> PrintResult:
         job = ticket.job
-        mm = length_mm(job.page)
+        mm = length_mm(job.page, self._dpi)
         self.feed.window.forget(self._records.now())
         if not self.feed.window.allows(mm, ordered=False):
             return PrintResult(job.job, job.attempt, Proof.FAILED, 0, "print.quota")
@@ -171,7 +172,7 @@ class Lane:
             await self._try(job, life.undrawable(job, self._records.now().at, error.code))
             return
         reach("order.rendered")
-        mm = length_mm(page)
+        mm = length_mm(page, self._dpi)
         now = self._records.now()
         self.feed.window.forget(now)
         if not self.feed.window.allows(mm, ordered=not job.is_counters):
@@ -193,7 +194,7 @@ class Lane:
         order = job.order
         data = marked(json.loads(order.data), label_mark(order.job, job.attempt, order.subject))
         with contained("label", "label.bug"):
-            return await self._ports.draw(order.template, data, job.attempt - 1)
+            return await self._ports.draw(order.template, data, job.attempt - 1, self._dpi)
 
     async def _choose(self, job: Job, now: Moment, mm: int) -> bool:
         """Have it on disk that bytes may leave; False where it was cancelled, or cannot be written."""

@@ -30,7 +30,8 @@ class Printers(Protocol):
 class Rules:
     """What the booth's configuration says of printing. Times in milliseconds, lengths in millimetres.
 
-    `rolls_mm` tells how long the rolls of some printers are, `roll_mm` those of the others.
+    `rolls_mm` tells how long the rolls of some printers are, `roll_mm` those of the others; `dpi` the
+    resolution of printers that have another than USUAL_DPI.
     """
 
     quota: Quota = field(default_factory=Quota)
@@ -39,19 +40,21 @@ class Rules:
     keep_ms: int = 24 * HOUR_MS
     roll_mm: int = 0
     rolls_mm: Mapping[str, int] = field(default_factory=dict)
+    dpi: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything the print queue uses, given by the composition root.
 
-    `draw` makes the page of a template with its data; its last argument is the number of the reprint, or 0.
+    `draw` makes the page of a template with its data; then come the number of the reprint, or 0, and the dots
+    per inch of the head that is to print it.
     """
 
     ledger: Ledger
     clock: Clock
     printers: Printers
-    draw: Callable[[str, Mapping[str, object], int], Awaitable[Page]]
+    draw: Callable[[str, Mapping[str, object], int, int], Awaitable[Page]]
     stored: Callable[[Sequence[StoredEvent]], None]
     rules: Rules = field(default_factory=Rules)
 

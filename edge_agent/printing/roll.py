@@ -11,7 +11,7 @@ from edge_agent.sdk.values import Page, Paper, PrinterState
 
 GAP_MM = 3  # between die-cut labels, or fed before the cut
 NEAR_END_MM = 2_000  # some 15 parcel labels: time enough to fetch a roll
-DOTS_PER_INCH = 203
+USUAL_DPI = 203  # of a head of which nobody said otherwise
 NO_PAPER = frozenset({Paper.OUT, Paper.NEAR_END})
 
 
@@ -56,6 +56,6 @@ class Roll:
         return Roll(self.length_mm, paper=Paper.OK if self.paper is not Paper.UNKNOWN else self.paper)
 
 
-def length_mm(page: Page) -> int:
-    """The paper that a page takes, rounded up, with the gap after it."""
-    return -(-page.height * 254 // (DOTS_PER_INCH * 10)) + GAP_MM
+def length_mm(page: Page, dpi: int = USUAL_DPI) -> int:
+    """The paper that a page takes at this resolution, rounded up, with the gap after it."""
+    return -(-page.height * 254 // (dpi * 10)) + GAP_MM

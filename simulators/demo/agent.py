@@ -28,15 +28,22 @@ News = Mapping[str, object]
 
 
 def write_config(
-    folder: Path, broker_port: int, printer_port: int, more: str = "", protocol: str = "auto"
+    folder: Path,
+    broker_port: int,
+    printer_port: int,
+    more: str = "",
+    *,
+    protocol: str = "auto",
+    head: str = "",
 ) -> Path:
-    """The demo's booth.toml with the places of this run, and `more` at its end."""
+    """The demo's booth.toml with the places of this run, the printer's `head`, and `more` at its end."""
     text = TEMPLATE.read_text(encoding="utf-8")
     for old, new in (
         (FOLDER, str(folder)),
         (BROKER_PORT, str(broker_port)),
         (PRINTER_PORT, str(printer_port)),
         ("[uplink]\n", f'[uplink]\nprotocol = "{protocol}"\n'),
+        ('driver = "escpos"\n', f'driver = "escpos"\n{head}'),
     ):
         text = text.replace(old, new)
     path = folder / "booth.toml"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from drivers.printers.media import DPI
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import Options
@@ -42,6 +43,7 @@ class Pace:
 
     settle_s: float = 0.15
     print_mm_s: float = 150.0
+    head: tuple[int, int] = (576, 8)  # of the printer: dots across, and to the mm
     broker_port: int | None = None
     protocol: str = "auto"  # as uplink.protocol; "3.1.1" for the centre, too
     settings: str = ""  # added to the end of booth.toml
@@ -151,7 +153,9 @@ async def stage(folder: Path, show: Show, pace: Pace = PEOPLE) -> AsyncIterator[
         running = [asyncio.create_task(device.run()) for device in (scanner, scale, printer)]
         stack.push_async_callback(_end, running)
         printer_port = int(printer.endpoint.url.rpartition(":")[2])
-        config = write_config(folder, port, printer_port, pace.settings, pace.protocol)
+        config = write_config(
+            folder, port, printer_port, pace.settings, protocol=pace.protocol, head=_head(pace)
+        )
         agent = AgentProcess(config, folder / "agent.sock", folder / "agent.log", agent_news)
         agent.environment.update(pace.environment)
         stack.push_async_callback(agent.stop)  # before the start: it may be cancelled while it waits
@@ -174,7 +178,25 @@ def _devices(folder: Path, tray: LabelTray, pace: Pace) -> tuple[ScannerSim, Sca
     scanner = ScannerSim(encode, PtyEndpoint(folder, "scanner"), clock)
     physics = ScalePhysics(Decimal(30), Decimal("0.005"), "kg", settle_s=pace.settle_s, seed=1)
     scale = ScaleSim(toledo, {"unit": "kg"}, PtyEndpoint(folder, "scale"), physics, clock)
-    return scanner, scale, PrinterSim(TcpEndpoint(), clock, tray=tray, speed_mm_s=pace.print_mm_s)
+    width_dots, dots_per_mm = pace.head
+    return (
+        scanner,
+        scale,
+        PrinterSim(
+            TcpEndpoint(),
+            clock,
+            width_dots=width_dots,
+            dots_per_mm=dots_per_mm,
+            tray=tray,
+            speed_mm_s=pace.print_mm_s,
+        ),
+    )
+
+
+def _head(pace: Pace) -> str:
+    """The printer's head as its table in the settings says it."""
+    width_dots, dots_per_mm = pace.head
+    return f'width_dots = {width_dots}\ndpi = "{DPI[dots_per_mm]}"\n'
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

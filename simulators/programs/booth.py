@@ -70,13 +70,13 @@ async def run(args: argparse.Namespace) -> int:
             parts.push_async_callback(device.endpoint.close)
             print(f"{name} listens at {device.endpoint.url}", flush=True)
         print(f"broker at {HOST}:{broker.port}, centre keeps {folder / 'central.db'}", flush=True)
-        width: dict[str, OptionValue] = {"width_dots": head_dots(args)}
+        head: dict[str, OptionValue] = {"width_dots": head_dots(args), "dpi": args.dpi}
         stanzas = (
             ("[[scanner]]", _stanza("scanner-1", SCANNER, devices["scanner"], {})),
             ("[[scale]]", _stanza("scale-1", spec, devices["scale"], told)),
             (
                 "[[printer]]",
-                _stanza("printer-1", find_spec(args.language, Kind.PRINTER), devices["printer"], width),
+                _stanza("printer-1", find_spec(args.language, Kind.PRINTER), devices["printer"], head),
             ),
         )
         _write(args.write_config, config_of(args.booth_id, folder, broker.port, stanzas))

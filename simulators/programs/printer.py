@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from drivers.printers.media import DOTS_PER_MM
 from edge_agent.sdk.clock import SystemClock
 from edge_agent.sdk.driver import Kind
 from simulators.label_tray import LabelTray
@@ -38,7 +39,13 @@ def add_printer_arguments(parser: argparse.ArgumentParser) -> None:
         "--language", choices=tuple(LANGUAGES), default="escpos", help="what it speaks (default escpos)"
     )
     parser.add_argument(
-        "--width-dots", type=int, metavar="N", help="of the head (default 576; 832 for label languages)"
+        "--width-dots",
+        type=int,
+        metavar="N",
+        help="of the head (default 576; 832 for label languages; more at a finer --dpi)",
+    )
+    parser.add_argument(
+        "--dpi", choices=tuple(DOTS_PER_MM), default="203", help="resolution of the head (default 203)"
     )
     parser.add_argument(
         "--speed", type=float, default=SPEED_MM_S, metavar="MM", help="printed in a second (default 150)"
@@ -62,6 +69,7 @@ def printer_of(args: argparse.Namespace, wire: Wire, folder: Path | None, *, kee
         SystemClock(),
         language=args.language,
         width_dots=head_dots(args),
+        dots_per_mm=DOTS_PER_MM[args.dpi],
         tray=LabelTray(folder, _tell),
         speed_mm_s=args.speed,
         buffer_bytes=args.buffer,
@@ -72,9 +80,10 @@ def printer_of(args: argparse.Namespace, wire: Wire, folder: Path | None, *, kee
 
 
 def head_dots(args: argparse.Namespace) -> int:
-    """Dots of the head: as given, or as usual for what it speaks."""
+    """Dots of the head: as given, or as usual for what it speaks and its resolution."""
     given: int | None = args.width_dots
-    return HEADS.get(args.language, HEAD_DOTS) if given is None else given
+    usual = HEADS.get(args.language, HEAD_DOTS) * DOTS_PER_MM[args.dpi] // DOTS_PER_MM["203"]
+    return usual if given is None else given
 
 
 async def run(args: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from drivers.printers.escpos_device import (
     Cut,
     EscposDevice,
     Fed,
+    HeatSet,
     Initialised,
     InRaster,
     Refused,
@@ -24,6 +25,7 @@ from drivers.printers.escpos_raster import (
     ID_ALPHABET,
     bands,
     end_of_page,
+    heat,
     process_id,
     report_printed,
 )
@@ -130,6 +132,27 @@ def test_a_page_of_more_than_a_metre_is_refused() -> None:
 )
 def test_the_page_ends_as_it_was_set(cut: str, feed: int, events: list[object]) -> None:
     assert EscposDevice().feed(end_of_page(cut, feed)) == events
+
+
+@pytest.mark.parametrize(
+    ("density", "speed", "events"),
+    [
+        (-1, -1, []),
+        (0, -1, [HeatSet(49, -6)]),
+        (6, 1, [HeatSet(49, 0), HeatSet(50, 1)]),
+        (14, 13, [HeatSet(49, 8), HeatSet(50, 13)]),
+    ],
+)
+def test_density_and_speed_are_said_where_they_are_set(
+    density: int, speed: int, events: list[object]
+) -> None:
+    assert EscposDevice().feed(heat(density, speed)) == events
+
+
+def test_density_and_speed_are_the_bytes_of_the_manual() -> None:
+    assert heat(0, 3) == bytes.fromhex("1d284b020031fa 1d284b02003203")
+    for wrong in ("1d284b02003109", "1d284b020031f9", "1d284b02003200", "1d284b0200320e", "1d284b02003000"):
+        assert isinstance(EscposDevice().feed(bytes.fromhex(wrong))[0], Refused), wrong
 
 
 @given(st.integers(0, 95**4 - 2))

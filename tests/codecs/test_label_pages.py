@@ -226,6 +226,22 @@ def test_a_label_of_cpcl_has_black_as_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("dots_per_mm", "width", "height"), [(8, 800, 1200), (12, 1181, 1772), (24, 2362, 3543)]
+)
+def test_a_label_of_tspl_is_as_large_on_every_head(dots_per_mm: int, width: int, height: int) -> None:
+    """Never smaller than its page, whether the printer counts 12 dots to the mm or the 11.8 that it has."""
+    page = Page(width, height, bytes((width + 7) // 8 * height))
+    settings, *_ = tspl_page.label(page, replace(MEDIA, dots_per_mm=dots_per_mm), cut=True)
+    size = re.search(rb"SIZE ([\d.]+) mm,([\d.]+) mm\r\n", settings)
+    assert size is not None
+    across, down = (Decimal(side.decode()) for side in size.groups())
+    assert (round(across), round(down)) == (100, 150)
+    dots_in_mm = {8: Decimal(8), 12: 300 / Decimal("25.4"), 24: 600 / Decimal("25.4")}[dots_per_mm]
+    assert across * dots_in_mm >= width
+    assert down * dots_in_mm >= height
+
+
 # Limits and offsets
 
 

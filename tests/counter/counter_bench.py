@@ -159,7 +159,7 @@ class CounterBench:
             raise self.render_error
         return PAGE
 
-    async def _draw(self, template: str, data: Mapping[str, object], reprint: int) -> Page:
+    async def _draw(self, template: str, data: Mapping[str, object], reprint: int, dpi: int) -> Page:
         return PAGE
 
     def _order(self, parcel: Parcel, at: Stamp) -> PrintOrder:

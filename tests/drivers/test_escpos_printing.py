@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from drivers.printers.escpos_device import Cut, InRaster, ProcessIdAsked, StatusAsked
+from drivers.printers.escpos_device import Cut, HeatSet, Initialised, InRaster, ProcessIdAsked, StatusAsked
 from drivers.printers.escpos_status import PrinterCondition, process_id_reply
 from edge_agent.sdk.values import Page, Paper, PrintJob, Proof
 from tests.drivers.escpos_bench import (
@@ -246,3 +246,24 @@ async def test_a_print_that_is_cancelled_in_a_band_does_not_spoil_the_next_one()
         assert (await bench.print()).proof is Proof.PRINTED
     assert bench.drawn().endswith(rows(PAGE))
     assert not any(isinstance(event, InRaster) for event in bench.printer.events)
+
+
+async def test_density_and_speed_are_told_with_each_page_after_it_was_initialised() -> None:
+    """ESC @ sets both back, so they come behind it, and before the first row."""
+    bench = Bench(EVERYTHING, density=8, speed=2)
+    async with driven(bench.driver):
+        await bench.settle()
+        for _ in range(2):
+            bench.printer.events.clear()
+            assert (await bench.print()).proof is Proof.PRINTED
+            said = [event for event in bench.printer.events if isinstance(event, Initialised | HeatSet)]
+            assert said == [Initialised(), HeatSet(49, 2), HeatSet(50, 2)]
+            assert bench.drawn() == rows(PAGE)
+
+
+async def test_density_and_speed_that_are_not_set_are_left_alone() -> None:
+    bench = Bench(EVERYTHING)
+    async with driven(bench.driver):
+        await bench.settle()
+        await bench.print()
+        assert not any(isinstance(event, HeatSet) for event in bench.printer.events)

@@ -61,6 +61,7 @@ class QueueBench:
         self.printers = PlayedPrinters()
         self.told: list[StoredEvent] = []
         self.drawn: list[tuple[str, Mapping[str, object], int]] = []
+        self.resolutions: list[int] = []
         self.draw_error: Exception | None = None
         self.may_draw = asyncio.Event()
         self.may_draw.set()
@@ -68,8 +69,9 @@ class QueueBench:
         ports = Ports(ledger, self.clock, self.printers, self._draw, self.told.extend, rules)
         self.queue = PrintQueue(ports, list(printers))
 
-    async def _draw(self, template: str, data: Mapping[str, object], reprint: int) -> Page:
+    async def _draw(self, template: str, data: Mapping[str, object], reprint: int, dpi: int) -> Page:
         self.drawn.append((template, data, reprint))
+        self.resolutions.append(dpi)
         await self.may_draw.wait()
         if self.draw_error is not None:
             raise self.draw_error

@@ -49,7 +49,7 @@ class Booth:
         except EdgeError as error:
             return PrintResult(job.job, job.attempt, Proof.UNKNOWN, 0, error.code)
 
-    async def _draw(self, template: str, data: Mapping[str, object], reprint: int) -> Page:
+    async def _draw(self, template: str, data: Mapping[str, object], reprint: int, dpi: int) -> Page:
         return PAGE
 
     async def state(self) -> str:

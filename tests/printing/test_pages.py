@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from edge_agent.counter.parcel import Parcel
 from edge_agent.labels.printery import Printery
+from edge_agent.labels.template import find_template
 from edge_agent.pages import Pages, printery
+from edge_agent.policies import resolutions, rules
 from edge_agent.printing.mark import marked
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import ManualClock
@@ -20,8 +23,8 @@ from edge_agent.settings.load import load
 from simulators.demo.agent import TEMPLATE
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, stage
-from tests.labels.paper import read
-from tests.system.clerk import mark_on
+from tests.labels.paper import ink_bounds, read
+from tests.system.clerk import Clerk, mark_on
 
 MARK = "BXL1:0123456789ab:1:S-1"
 STATUS: dict[str, Any] = {
@@ -93,12 +96,48 @@ async def test_a_receipt_says_what_the_label_says_and_carries_its_own_mark(tmp_p
     assert set(read(page)) == {("Code128", "RR102030405BD"), ("QRCode", MARK)}
 
 
+@pytest.mark.parametrize(("dpi", "size"), [("180", (510, 857)), ("203", (576, 968)), ("300", (850, 1429))])
+async def test_a_label_is_as_large_on_every_head(tmp_path: Path, dpi: str, size: tuple[int, int]) -> None:
+    """72 by 121 mm, drawn for the resolution that the settings give the printer, and its codes read."""
+    file = tmp_path / "booth.toml"
+    head = f'driver = "escpos"\ndpi = "{dpi}"\n'
+    file.write_text(TEMPLATE.read_text("utf-8").replace('driver = "escpos"\n', head), "utf-8")
+    settings = load(file, Registry.installed())
+    assert resolutions(settings) == {"printer-1": int(dpi)}
+    assert rules(settings).dpi == resolutions(settings)
+    made = Pages(printery(settings), settings, ManualClock(), boot="b", printer="printer-1", dpi=int(dpi))
+    parcel = Parcel("RR102030405BD", "s10", "abcdefabcdef", 0)
+    page = await made.label(parcel, 1, ManualClock().stamp())
+    assert (page.width, page.height) == size
+    assert ("Code128", parcel.item) in read(page)
+    assert len(read(page)) == 2
+
+
 async def test_a_receipt_template_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     file = tmp_path / "booth.toml"
     counter = '[counter]\nreceipt = "receipt-81"\n'
     file.write_text(TEMPLATE.read_text("utf-8").replace("[counter]\n", counter), "utf-8")
     with pytest.raises(ConfigError, match="receipt-80"):
         printery(load(file, Registry.installed()))
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+async def test_a_head_of_300_dpi_prints_labels_and_orders_in_their_true_size(tmp_path: Path) -> None:
+    """On paper, in millimetres, as on one of 203 dpi: the parcel's own label, and an order of the centre."""
+    pace = Pace(settle_s=0.02, print_mm_s=2000, head=(864, 12))
+    async with stage(tmp_path, Show(io.StringIO()), pace) as running:
+        await running.devices_ready()
+        await Clerk(running).accept("RR102030405BD", "1.235")
+        command = await running.central.command("DEMO-01", "print.slip", {"job": "S-1"})
+        assert (await running.central.outcome(command, 30)).states[-1] == "done"
+        await running.until("both are out", lambda: len(running.printer.tray.labels) == 2)
+        for label, name in zip(running.printer.tray.labels, ("parcel-80", "status-80"), strict=True):
+            height_mm = find_template(name).label.size_mm[1]
+            left, top, right, bottom = ink_bounds(label.page) or (0, 0, 0, 0)
+            assert 66 < (right - left) / 300 * 25.4 < 72
+            assert 0 < height_mm - Decimal((bottom - top) / 300 * 25.4) < 8
+            assert mark_on(label.page)
 
 
 @pytest.mark.system

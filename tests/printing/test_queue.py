@@ -639,3 +639,21 @@ async def test_the_counters_unfinished_label_is_left_to_the_counter(tmp_path: Pa
 def test_a_page_takes_its_length_and_the_gap() -> None:
     assert length_mm(Page(8, 1200, bytes(1200))) == 151 + GAP_MM
     assert length_mm(Page(8, 1, bytes(1))) == 1 + GAP_MM
+    assert length_mm(Page(8, 1772, bytes(1772)), 300) == 151 + GAP_MM
+
+
+async def test_each_order_is_drawn_and_measured_for_the_head_that_prints_it(tmp_path: Path) -> None:
+    rules = Rules(roll_mm=50_000, dpi={"printer-2": 300})
+    async with opened(tmp_path, rules) as bench:
+        for printer in ("printer-1", "printer-2"):
+            await bench.ends(await bench.order(f"L-{printer}", printer=printer), "confirmed")
+        assert bench.resolutions == [203, 203, 300, 300], "when it is ordered, and when it is printed"
+        left = [lane["paper_left_mm"] for lane in (await bench.queue.summary())["printers"]]  # type: ignore[index,call-overload,union-attr]  # printers
+        assert left == [50_000 - 101 - GAP_MM, 50_000 - 68 - GAP_MM]
+
+
+async def test_a_label_of_the_counter_is_measured_by_its_printers_head(tmp_path: Path) -> None:
+    async with opened(tmp_path, Rules(roll_mm=50_000, dpi={"printer-1": 300})) as bench:
+        await bench.queue.label(PrintJob("f" * 12, bench.page), "item")
+        lane = (await bench.queue.summary())["printers"][0]  # type: ignore[index,call-overload]  # printers
+        assert lane["paper_left_mm"] == 50_000 - 68 - GAP_MM  # type: ignore[index,call-overload]  # a printer
