@@ -16,6 +16,8 @@ from edge_agent.events.model import JsonValue
 from edge_agent.sdk.driver import show
 from edge_agent.sdk.errors import CommandError
 
+ON_RECORD = ("letters.", "number.", "parcel.", "print.")  # families of orders that are entered on disk
+
 Operation = Callable[[Mapping[str, Any]], Awaitable[JsonValue]]
 
 
@@ -44,7 +46,22 @@ class Stepwise:
     run: Callable[[Mapping[str, Any], Progress, str], Awaitable[JsonValue | AfterRestart]]
 
 
-AnyOperation = Operation | Stepwise
+@dataclass(frozen=True, slots=True)
+class Unbroken:
+    """An operation that is finished once it is begun: no time limit breaks it off, so its own end is told."""
+
+    run: Operation
+
+
+AnyOperation = Operation | Stepwise | Unbroken
+
+
+def unbroken(operations: Mapping[str, Operation]) -> dict[str, AnyOperation]:
+    """The same operations; none that enters something on disk is told as failed while it may yet be done."""
+    return {
+        kind: Unbroken(operation) if kind.startswith(ON_RECORD) else operation
+        for kind, operation in operations.items()
+    }
 
 
 def operations(booth: Booth, counter: Counter) -> dict[str, Operation]:

@@ -3,6 +3,9 @@
 Owns: once-only execution, the order of answers. Must not know: MQTT, keys, how an operation works.
 
     accepted → running → done | failed      or at once: rejected | expired
+
+What takes too long is broken off, or else, where it goes on whoever waits for it, told as late: then the next
+command begins, and the end of this one is told when it is known.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.commands.admission import Admission
-from edge_agent.commands.operations import AfterRestart, AnyOperation, Stepwise
+from edge_agent.commands.operations import AfterRestart, AnyOperation, Stepwise, Unbroken
 from edge_agent.containment import contained
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.ledger.commands import APPLYING, REFUSED, RESTARTING, Taken
@@ -24,7 +27,8 @@ from edge_agent.uplink.orders import CommandMessage, Refused
 
 log = logging.getLogger(__name__)
 
-RUN_S = 60.0  # the longest operation: a label on a slow printer
+RUN_S = 60.0  # many times what any operation takes on a healthy box: zero a scale, draw and enter a label
+LATE = "late"  # the step of a command that is not broken off, and for which no other one waits any more
 WAITING = 16  # taken and not yet begun: more than a centre that waits for answers ever sends
 # The same again for orders to many: each may wait an hour for its turn, and must not keep a booth's own out.
 WAITING_FOR_MANY = 16
@@ -52,7 +56,8 @@ class Router:
         self._respond = respond
         self._stored = stored
         self._waiting: asyncio.Queue[CommandMessage] = asyncio.Queue()
-        self._held = {False: 0, True: 0}  # taken and not yet begun, of the booth's own and of those to many
+        # Taken and not yet begun, or late; of the booth's own and of those to many.
+        self._held = {False: 0, True: 0}
         self.taken_up = asyncio.Event()
         self.applying: list[Taken] = []  # begun before the last restart; whoever applies tells their end
 
@@ -65,7 +70,7 @@ class Router:
         await self._take_up()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._take_all(inbox, tasks), name="commands taken")
-            tasks.create_task(self._execute_all(), name="commands executed")
+            tasks.create_task(self._execute_all(tasks), name="commands executed")
 
     async def _take_up(self) -> None:
         """Tell the end of what the last stop cut off."""
@@ -132,13 +137,13 @@ class Router:
         await self._clock.sleep(delay_s)
         self._waiting.put_nowait(command)
 
-    async def _execute_all(self) -> None:
+    async def _execute_all(self, tasks: asyncio.TaskGroup) -> None:
         """One at a time, in the order in which they came."""
         while True:
             command = await self._waiting.get()
             self._held[self._admission.to_many(command)] -= 1
             if not await self._ends_expired(command):
-                await self._execute(command)
+                await self._begin(command, tasks)
 
     async def _ends_expired(self, command: CommandMessage) -> bool:
         expired = self._admission.expired(command, self._clock)
@@ -146,10 +151,31 @@ class Router:
             await self.end(command.id, command.type, "expired", {"code": "command.expired"})
         return expired
 
-    async def _execute(self, command: CommandMessage) -> None:
+    async def _begin(self, command: CommandMessage, tasks: asyncio.TaskGroup) -> None:
+        """Until it has ended, or is late."""
         self.tell(command.id, "running", None)
+        if not isinstance(self._operations[command.type], Unbroken):
+            await self._execute(command, RUN_S)
+            return
+        doing = tasks.create_task(self._execute(command, None), name="command that nothing breaks off")
+        await asyncio.wait({doing}, timeout=RUN_S)
+        if not doing.done():
+            self._is_late(command, doing)
+
+    def _is_late(self, command: CommandMessage, doing: asyncio.Task[None]) -> None:
+        log.warning("command %s (%s) is not done after %.0f s", command.id, command.type, RUN_S)
+        self.tell(command.id, "running", None, step=LATE)
+        to_many = self._admission.to_many(command)
+        self._held[to_many] += 1
+
+        def ended(_: asyncio.Task[None]) -> None:
+            self._held[to_many] -= 1
+
+        doing.add_done_callback(ended)
+
+    async def _execute(self, command: CommandMessage, limit_s: float | None) -> None:
         try:
-            async with asyncio.timeout(RUN_S):
+            async with asyncio.timeout(limit_s):
                 with contained(command.type, "command.bug"):
                     result = await self._perform(command)
         except EdgeError as error:
@@ -165,6 +191,8 @@ class Router:
 
     async def _perform(self, command: CommandMessage) -> JsonValue | AfterRestart:
         operation = self._operations[command.type]
+        if isinstance(operation, Unbroken):
+            return await operation.run(command.args)
         if not isinstance(operation, Stepwise):
             return await operation(command.args)
         return await operation.run(

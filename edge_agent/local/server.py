@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 
 LINE_BYTES = 64 * 1024  # a request is a short object
 CLIENTS = 16  # a technician's shell, a page, a monitor; more is a mistake or an attack
-ANSWER_S = 60.0  # the longest operation (a label on a slow printer)
+ANSWER_S = 60.0  # many times what any operation takes on a healthy box
+LATE_HINT = "see what became of it: edge-agent status, edge-agent print queue"
 WATCH_LINES = 256  # held for a watcher that reads slowly
 IDLE_S = 300.0  # a client that asks nothing, or reads nothing, for so long has forgotten us; a place is free
 LINGER_S = 1.0  # what a client has not read by then it never reads
@@ -135,7 +136,8 @@ class LocalServer:
         except EdgeError as error:
             return _refusal(error)
         except TimeoutError:
-            return _refusal(CommandError("local.timeout", f"not done within {ANSWER_S:.0f} s"))
+            told = f"not done within {ANSWER_S:.0f} s; it may yet be"
+            return _refusal(CommandError("local.timeout", told, hint=LATE_HINT))
 
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         watcher = _Watcher()

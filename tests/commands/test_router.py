@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.commands.admission import Admission, spread_ms
-from edge_agent.commands.operations import AfterRestart, Progress, Stepwise
+from edge_agent.commands.operations import AfterRestart, Progress, Stepwise, Unbroken, unbroken
 from edge_agent.commands.router import RUN_S, WAITING, WAITING_FOR_MANY, Router
 from edge_agent.events.model import JsonValue
 from edge_agent.ledger.commands import RESTARTING, STREAMS_LIMIT
@@ -47,6 +47,7 @@ class Bench:
             {
                 "test.do": self._do,
                 "test.other": self._do,
+                "test.unbroken": Unbroken(self._do),
                 "test.steps": Stepwise(self._steps),
                 "test.restart": Stepwise(self._restart),
             },
@@ -354,6 +355,102 @@ async def test_an_operation_that_never_ends_is_given_up(
     bench.deed = asyncio.Event().wait
     bench.send()
     assert (await bench.ended())["reason"] == "command.timeout"
+
+
+# What nothing breaks off
+
+
+@pytest.fixture
+def short_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.commands.router.RUN_S", 0.05)
+
+
+async def late(bench: Bench, command: str = "c-1") -> asyncio.Event:
+    """A command that is told as late, and what lets it end."""
+    may_end = asyncio.Event()
+
+    async def slow() -> JsonValue:
+        await may_end.wait()
+        return {"came": "late"}
+
+    bench.deed = slow
+    bench.send(command, kind="test.unbroken")
+    await bench.until(lambda: [one for one in bench.responses if one["id"] == command and "step" in one])
+    return may_end
+
+
+@pytest.mark.usefixtures("short_run")
+async def test_what_is_not_broken_off_is_told_as_late_and_then_as_what_it_came_to(bench: Bench) -> None:
+    may_end = await late(bench)
+    assert bench.states() == ["accepted", "running", "running"]
+    assert bench.responses[-1]["step"] == "late"
+    assert await bench.finished() == [], "nobody knows its end yet"
+    may_end.set()
+    answer = await bench.ended()
+    assert (answer["state"], answer["answer"]) == ("done", {"came": "late"})
+    assert [end["state"] for end in await bench.finished()] == ["done"]
+    assert len(bench.executed) == 1
+
+
+@pytest.mark.usefixtures("short_run")
+async def test_a_late_command_that_is_refused_at_last_is_told_so(bench: Bench) -> None:
+    may_end = asyncio.Event()
+
+    async def refuse() -> JsonValue:
+        await may_end.wait()
+        raise CommandError("print.full", "too many")
+
+    bench.deed = refuse
+    bench.send(kind="test.unbroken")
+    await bench.until(lambda: bench.states() == ["accepted", "running", "running"])
+    may_end.set()
+    assert (await bench.ended())["reason"] == "print.full"
+
+
+@pytest.mark.usefixtures("short_run")
+async def test_a_late_command_holds_up_no_other_one(bench: Bench) -> None:
+    may_end = await late(bench)
+    bench.deed = _done
+    bench.send("c-2")
+    assert (await bench.ended("c-2"))["state"] == "done"
+    bench.send("c-1", kind="test.unbroken")
+    await bench.until(lambda: bench.taken.count("c-1") == 2)
+    assert bench.states("c-1")[-1] == "accepted", "its repetition is told that it has no end yet"
+    may_end.set()
+    assert (await bench.ended("c-1"))["answer"] == {"came": "late"}
+    assert len(bench.executed) == 2
+
+
+@pytest.mark.usefixtures("short_run")
+async def test_late_commands_count_among_those_that_wait_until_they_end(bench: Bench) -> None:
+    ends = [await late(bench, f"c-{number}") for number in range(WAITING)]
+    bench.send("c-one-more")
+    assert (await bench.ended("c-one-more"))["reason"] == "command.busy"
+    for may_end in ends:
+        may_end.set()
+    for number in range(WAITING):
+        await bench.ended(f"c-{number}")
+    bench.deed = _done
+    bench.send("c-one-more")
+    await bench.until(lambda: "done" in bench.states("c-one-more"))
+
+
+@pytest.mark.usefixtures("short_run")
+async def test_a_late_command_that_a_stop_cuts_off_is_told_at_the_next_start(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        await late(bench)
+    async with opened(tmp_path) as bench:
+        assert (await bench.ended())["reason"] == "agent.restarted"
+
+
+async def test_what_enters_something_on_disk_is_what_is_not_broken_off() -> None:
+    async def done(_args: Mapping[str, object]) -> JsonValue:
+        return None
+
+    kinds = ("print.label", "print.cancel", "parcel.void", "number.lease", "letters.release")
+    others = ("scale.zero", "scale.read", "events.replay")
+    made = unbroken(dict.fromkeys((*kinds, *others), done))
+    assert {kind for kind, operation in made.items() if isinstance(operation, Unbroken)} == set(kinds)
 
 
 async def test_commands_are_executed_in_the_order_in_which_they_came(bench: Bench) -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from edge_agent.commands.admission import Admission
+from edge_agent.commands.operations import unbroken
 from edge_agent.commands.print_ops import Prints, central_operations, local_operations
+from edge_agent.commands.router import Inbox, Router
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.inputs import Order
 from edge_agent.counter.parcel import Parcel, Phase, State
+from edge_agent.events.model import JsonValue
 from edge_agent.printing.fields import DATA_BYTES, label_fields
 from edge_agent.sdk.errors import CommandError
+from edge_agent.uplink.orders import read_command
 from tests.printing.queue_bench import QueueBench, opened
 
 GOOD: dict[str, Any] = {"job": "L-1", "template": "parcel-80", "data": {"item": {"number": "RR102030405BD"}}}
@@ -71,6 +79,41 @@ async def test_an_order_is_answered_with_the_job(tmp_path: Path) -> None:
             "reason": "",
             "can_reprint": True,
         }
+
+
+async def test_an_order_that_outlives_its_minute_is_answered_with_what_it_came_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A centre that was told "failed" would order a second label; this one is printed."""
+    monkeypatch.setattr("edge_agent.commands.router.RUN_S", 0.05)
+    async with opened(tmp_path) as bench:
+        answers: list[Mapping[str, JsonValue]] = []
+        inbox: Inbox = asyncio.Queue()
+        router = Router(
+            bench.ledger,
+            bench.clock,
+            unbroken(central_operations(prints_of(bench)[0])),
+            Admission("B-1"),
+            respond=answers.append,
+            stored=lambda _: None,
+        )
+        serving = asyncio.create_task(router.run(inbox))
+        try:
+            bench.may_draw.clear()
+            body = json.dumps({"id": "c-1", "type": "print.label", "args": GOOD})
+            inbox.put_nowait((read_command(body.encode(), ""), lambda: None))
+            await bench.until(lambda: answers and answers[-1].get("step") == "late")
+            assert bench.printers.taken == []
+            bench.may_draw.set()
+            await bench.until(lambda: answers[-1]["state"] != "running")
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        assert [answer["state"] for answer in answers] == ["accepted", "running", "running", "done"]
+        job = cast(dict[str, str], answers[-1]["answer"])
+        assert job["order"] == "L-1"
+        await bench.ends(await bench.queue.find(job["job"]), "confirmed")
+        assert bench.printers.attempts() == [(job["job"], 1)]
 
 
 @pytest.mark.parametrize(
