@@ -40,7 +40,8 @@ def _change(lane: Lane, order: PrintOrder, *, before: int) -> Change:
     try:
         lane.spool.admit(before)
     except CommandError as full:
-        log.warning("the %s of %s is not printed: %s", order.kind, order.subject, full)
+        # By its job: an item's number leads to its sender and addressee, and the log goes to more people.
+        log.warning("the %s %s is not printed: %s", order.kind, order.job, full)
         return life.crowded_out(order, full.code)
     return life.following(order)
 

@@ -125,7 +125,9 @@ async def test_a_receipt_cut_off_while_it_is_sent_is_in_doubt_and_not_sent_again
 
 
 @pytest.mark.timeout(60)
-async def test_a_receipt_that_finds_no_place_is_told_and_the_parcel_is_accepted(tmp_path: Path) -> None:
+async def test_a_receipt_that_finds_no_place_is_told_and_the_parcel_is_accepted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with opened(tmp_path, receipts=True) as bench:
         bench.devices.usable = False
         for number in range(QUEUE_LIMIT):
@@ -134,6 +136,8 @@ async def test_a_receipt_that_finds_no_place_is_told_and_the_parcel_is_accepted(
         await bench.accept()
         (known,) = await receipts(bench)
         assert (known.step.state, known.step.reason) == (PrintState.FAILED, "print.full")
+        assert f"the receipt {known.order.job} is not printed" in caplog.text
+        assert known.order.subject not in caplog.text, "whose parcel it is does not belong in a log"
         assert await bench.types() == [
             "scan.read",
             "parcel.scanned",

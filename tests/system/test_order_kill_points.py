@@ -95,6 +95,10 @@ async def the_booth_works_on(running: Stage, folder: Path) -> None:
     assert not running.printer.violations
     for file in ("agent.log", "central.db"):
         assert b"SECRET" not in (folder / file).read_bytes()
+    log = (folder / "agent.log").read_bytes()
+    assert [item for item in (ITEM, "EA555123453BD") if item.encode() in log] == [], (
+        "a parcel's number leads to people"
+    )
 
 
 async def ended(running: Stage) -> dict[str, object]:
