@@ -28,7 +28,10 @@ MEANING = {
     " if not, `edge-agent print reprint`.",
     "accepted": "The parcel is on disk: the booth has it, whatever happens next.",
     "wait_labels": "The hour's `labels_per_hour` or `paper_m_per_hour` is used up. The label waits.",
-    "void_label": "The scanned label belongs to a parcel that was given up, or should not exist. Destroy it.",
+    "other_label": "Another parcel's label was scanned than the one asked for; nothing is changed by that."
+    " Scan the one that just came out. If none did, or it is wrong: `edge-agent print reprint`.",
+    "void_label": "The scanned label belongs to a parcel that was given up, has been replaced by a reprint,"
+    " or should not exist. Destroy it.",
     "unknown_label": "The scanned label was not printed here, or so long ago that it is forgotten.",
     "label_confirmed": "The scanned label is on record, and proved now.",
     "refused_code": "A digit was misread or mistyped. Scan again.",

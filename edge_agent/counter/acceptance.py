@@ -38,6 +38,7 @@ from edge_agent.sdk.values import PrintResult, Proof, Stamp
 
 RETRY_HELD_MS = 10_000  # a printer that cannot tell its state is tried again this often while a label is held
 SCALE_AWAY = "scale_away"
+OTHER_LABEL = Cue(Prompt("other_label"), Sound.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,11 @@ class Acceptance:
             data: dict[str, JsonValue] = {"scanned_job": scan.job, "scanned_attempt": scan.attempt}
             data |= {**_label_data(state), "reason": "other_label"}
             event = EventDraft("label.mismatched", parcel.item, scan.at, data)
-            return Outcome(state, events=[event], cues=[Cue(prompt_of(state), Sound.REJECTED)])
+            earlier = (
+                scan.job == parcel.job
+            )  # of this parcel: there must not be two, and this one is replaced
+            told = Cue(Prompt("void_label"), Sound.NEEDS_YOU) if earlier else OTHER_LABEL
+            return Outcome(state, events=[event], cues=[told])
         return self._printed(state, parcel, scan.at, "scanned", Proof.PRINTED)
 
     def _ordered(self, state: State, given: Ordered) -> Outcome:

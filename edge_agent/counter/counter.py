@@ -14,7 +14,6 @@ from edge_agent.counter.acceptance import Acceptance
 from edge_agent.counter.command_codes import SLOT as CODES_SLOT
 from edge_agent.counter.command_codes import CommandCodes, ScaleGoals
 from edge_agent.counter.cues import NOT_SAVED, SCANNER_FLOODS, Cues
-from edge_agent.counter.feedback import Cue
 from edge_agent.counter.inputs import (
     Indicated,
     Input,
@@ -155,10 +154,9 @@ class Counter:
                 self.cues.say(NOT_SAVED)
 
     async def _other_label(self, mark: LabelScanned) -> None:
-        cue = await other_label(self._ports, mark)
-        if self.state.phase is not Phase.ASKING:  # else the flow has told that another label is asked for
+        cue = await other_label(self._ports, mark, asked=self.state.phase is Phase.ASKING)
+        if cue is not None:
             self.cues.say(cue)
-            self.cues.say(Cue(prompt_of(self.state)))
 
     async def weights(self, weights: Sequence[Weight]) -> None:
         """Readings of the scale that weighs parcels."""

@@ -1,6 +1,6 @@
 """What the clerk is told now: a refusal passes by, and what is to be done comes back.
 
-Owns: the latest cue, and for how long a refusal stands. Must not know: flows, devices, texts.
+Owns: the latest cue, and for how long one that passes by stands. Must not know: flows, devices, texts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from edge_agent.sdk.clock import Clock
 
 PASSING_S = 6.0  # to read six words twice; longer, and nobody sees what the parcel in hand waits for
 
+PASSING = frozenset({"label_confirmed", "void_label"})  # what a scan came to that is no refusal
+
 SCANNER_FLOODS = Cue(Prompt("scanner_floods"), Sound.FAULT)
 NOT_SAVED = Cue(Prompt("not_saved"), Sound.FAULT)
 
@@ -24,21 +26,21 @@ class Cues:
         self._clock = clock
         self._tell = tell
         self._standing = standing
-        self._refused = asyncio.Event()
+        self._passing = asyncio.Event()
         self.last = Cue(Prompt("scan_parcel"))
 
     def say(self, cue: Cue) -> None:
         """Tell it at once."""
         self.last = cue
         self._tell(cue)
-        if cue.sound is Sound.REJECTED:
-            self._refused.set()
+        if cue.sound is Sound.REJECTED or cue.prompt.id in PASSING:
+            self._passing.set()
 
     async def run(self) -> None:
-        """Bring the standing prompt back after a refusal that nothing else has followed; until cancelled."""
+        """Bring the standing prompt back after what passes by, unless something followed; until cancelled."""
         while True:
-            await self._refused.wait()
-            self._refused.clear()
+            await self._passing.wait()
+            self._passing.clear()
             said = self.last
             await self._clock.sleep(PASSING_S)
             if self.last is said and said.prompt != self._standing():

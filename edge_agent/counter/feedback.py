@@ -57,6 +57,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     "scan_label": ("নতুন লেবেলের QR স্ক্যান করুন", "Scan the new label's QR"),
     "accepted": ("গৃহীত হয়েছে: {item}", "Accepted: {item}"),
     "wait_labels": ("অনেক লেবেল ছাপা হয়েছে, অপেক্ষা করুন", "Too many labels, wait"),
+    "other_label": ("এটি অন্য লেবেল, নতুনটি স্ক্যান করুন", "Another label, scan the new one"),
     "void_label": ("এই লেবেল বাতিল, ছিঁড়ে ফেলুন", "Void label, tear it up"),
     "unknown_label": ("এটি এই বুথের লেবেল নয়", "Not a label of this booth"),
     "label_confirmed": ("লেবেল ঠিক আছে", "Label is right"),

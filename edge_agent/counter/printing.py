@@ -43,9 +43,14 @@ async def print_label(ports: Ports, parcel: Parcel, attempt: int) -> PrintResult
     return await ports.prints.label(PrintJob(parcel.job, page, attempt), parcel.item)
 
 
-async def other_label(ports: Ports, mark: LabelScanned) -> Cue:
-    """What the scan of a label that is not in hand means, once that is recorded. Raises DeviceError."""
-    return LABEL_CUES[await ports.prints.scanned(mark.job, mark.attempt, mark.at)]
+async def other_label(ports: Ports, mark: LabelScanned, *, asked: bool) -> Cue | None:
+    """What the scan of a label that is not in hand means, once that is recorded. Raises DeviceError.
+
+    `asked`: another one was asked for, which the flow has told. That this one is good would only mislead
+    then; that it is void, or nobody's here, is told besides.
+    """
+    found = await ports.prints.scanned(mark.job, mark.attempt, mark.at)
+    return None if asked and found in {Scanned.CONFIRMED, Scanned.KNOWN} else LABEL_CUES[found]
 
 
 async def was_sending(ports: Ports, state: State) -> bool:

@@ -71,5 +71,5 @@ class Scanned(StrEnum):
 
     CONFIRMED = "confirmed"  # it was sent, and is now proved
     KNOWN = "known"  # it was proved before
-    VOID = "void"  # its parcel was given up, or it should not exist
+    VOID = "void"  # its parcel was given up, a reprint took its place, or it should not exist
     STRANGER = "stranger"  # no label of this booth, or one from long ago

@@ -70,3 +70,14 @@ async def test_a_prompt_that_waits_for_a_person_stays() -> None:
         made.cues.say(Cue(SCAN_LABEL, Sound.NEEDS_YOU))
         await made.clock.advance(10 * PASSING_S)
         assert len(made.told) == 1
+
+
+async def test_what_a_scanned_label_came_to_stands_for_its_time_too() -> None:
+    for prompt in ("void_label", "label_confirmed"):
+        async with desk() as made:
+            found = Cue(Prompt(prompt))
+            made.cues.say(found)
+            await made.clock.advance(PASSING_S - 1)
+            assert made.told == [found]
+            await made.clock.advance(2)
+            assert made.told == [found, Cue(SCAN_LABEL)]

@@ -13,6 +13,7 @@ from edge_agent.printing.quota import Quota
 from edge_agent.printing.records import Rules
 from edge_agent.sdk.values import Proof, Ready
 from tests.counter.counter_bench import ITEM, OTHER, CounterBench, marked, opened
+from tests.waiting import passing
 
 
 async def begin(bench: CounterBench, item: str, phase: Phase) -> Parcel:
@@ -43,7 +44,8 @@ async def test_the_label_of_an_accepted_parcel_is_proved_when_it_is_scanned_late
         assert await state_of(bench, parcel) is PrintState.CONFIRMED
         assert bench.sounds("label_confirmed") == ["saved"]
         assert (await bench.types())[-2:] == ["scan.read", "label.confirmed"]
-        assert bench.prompts[-1] == "clear_pan" or bench.prompts[-1] == "scan_parcel"
+        assert bench.prompts[-1] == "label_confirmed", "it stands long enough to be read"
+        await passing(bench.clock, lambda: bench.prompts[-1] == "scan_parcel")
 
 
 async def test_a_label_accepted_by_a_persons_word_may_still_be_scanned(tmp_path: Path) -> None:
@@ -56,13 +58,17 @@ async def test_a_label_accepted_by_a_persons_word_may_still_be_scanned(tmp_path:
 
 
 async def test_another_label_than_the_one_asked_for_is_recorded_and_asked_again(tmp_path: Path) -> None:
+    """A stray read of another parcel's label must not spoil the one asked for, nor look like a success."""
     async with opened(tmp_path) as bench:
         bench.devices.results = [(Proof.SENT, ""), (Proof.UNKNOWN, "link.lost")]
         first = await begin(bench, ITEM, Phase.IDLE)
         second = await begin(bench, OTHER, Phase.ASKING)
         await bench.scan(marked(first, 1))
         assert bench.phase is Phase.ASKING
-        assert bench.prompts[-1] == "scan_label"
+        assert bench.sounds("other_label") == ["rejected"]
+        assert bench.sounds("label_confirmed") == []
+        assert bench.prompts[-1] == "other_label"
+        await passing(bench.clock, lambda: bench.prompts[-1] == "scan_label")
         assert await mismatches(bench) == ["other_label"]
         assert await state_of(bench, first) is PrintState.CONFIRMED, "it proves itself, if not the other"
         assert await state_of(bench, second) is PrintState.UNCONFIRMED
@@ -78,6 +84,8 @@ async def test_the_lost_first_label_is_not_taken_for_its_reprint(tmp_path: Path)
         await bench.until(lambda: bench.phase is Phase.ASKING and bench.counter.state.attempt == 2)
         await bench.scan(marked(parcel, 1))
         assert bench.phase is Phase.ASKING
+        assert bench.sounds("void_label") == ["needs_you"], "one parcel, one label: the old one must go"
+        assert bench.sounds("label_confirmed") == []
         assert [await state_of(bench, parcel, attempt) for attempt in (1, 2)] == [
             PrintState.CONFIRMED,
             PrintState.UNCONFIRMED,
@@ -85,6 +93,41 @@ async def test_the_lost_first_label_is_not_taken_for_its_reprint(tmp_path: Path)
         await bench.scan(marked(parcel, 2))
         types = await bench.types()
         assert types[-3:] == ["scan.read", "label.reprinted", "parcel.accepted"]
+        await bench.clock.advance(2)  # longer than a scanner's own repeat
+        await bench.scan(marked(parcel, 1))
+        assert bench.sounds("void_label") == ["needs_you"] * 2, "whenever it turns up"
+        await bench.scan(marked(parcel, 2))
+        assert bench.sounds("label_confirmed") == [None]
+
+
+async def test_an_earlier_label_is_good_while_nobody_knows_whether_its_reprint_came_out(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as bench:
+        parcel = await begin(bench, ITEM, Phase.IDLE)
+        bench.devices.results = [(Proof.UNKNOWN, "link.lost")]
+        await bench.prints.reprint(parcel.job, Requester.BOOTH)
+        await bench.until(lambda: len(bench.devices.jobs) == 2)
+        await bench.quiet()
+        assert await state_of(bench, parcel, 2) is PrintState.UNCONFIRMED
+        await bench.scan(marked(parcel, 1))
+        assert bench.sounds("label_confirmed") == ["saved"]
+        assert bench.sounds("void_label") == []
+
+
+async def test_while_a_label_is_asked_for_a_void_or_foreign_one_is_told_as_such(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        bench.devices.results = [(Proof.UNKNOWN, "link.lost"), (Proof.UNKNOWN, "link.lost")]
+        given_up = await begin(bench, ITEM, Phase.ASKING)
+        await bench.counter.order(Order.VOID)
+        second = await begin(bench, OTHER, Phase.ASKING)
+        await bench.scan(marked(given_up, 1))
+        assert bench.prompts[-2:] == ["other_label", "void_label"]
+        await bench.scan("BXL1:0123456789ab:1:RR102030405BD")
+        assert bench.prompts[-2:] == ["other_label", "unknown_label"]
+        assert bench.phase is Phase.ASKING
+        await bench.scan(marked(second, 1))
+        assert bench.phase is Phase.IDLE
 
 
 async def test_the_label_of_a_parcel_that_was_given_up_is_to_be_destroyed(tmp_path: Path) -> None:

@@ -417,12 +417,14 @@ async def test_scanning_it_while_the_printer_is_silent_proves_it_too(tmp_path: P
         assert bench.types() == ["label.printed", "label.printed"]
 
 
-async def test_an_old_attempt_that_turns_up_is_proved_as_what_it_is(tmp_path: Path) -> None:
+async def test_an_old_attempt_that_turns_up_exists_and_is_void_beside_its_reprint(tmp_path: Path) -> None:
     known = await cut_while_sending(tmp_path)
     async with opened(tmp_path) as bench:
         await bench.queue.reprint(known.order.job, BOOTH)
         await bench.ends(known, "confirmed")
-        assert await bench.queue.scanned(known.order.job, 1, bench.clock.stamp()) is Scanned.CONFIRMED
+        for _ in range(2):
+            assert await bench.queue.scanned(known.order.job, 1, bench.clock.stamp()) is Scanned.VOID
+        assert await bench.queue.scanned(known.order.job, 2, bench.clock.stamp()) is Scanned.KNOWN
         told = [json.loads(event.data) for event in bench.told if event.type == "label.confirmed"]
         assert [(one["attempt"], one["proof"]) for one in told] == [(1, "scanned")]
 
