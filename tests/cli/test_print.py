@@ -88,6 +88,16 @@ async def printer_says(running: Stage, ready: str) -> None:
             await asyncio.sleep(0.02)
 
 
+async def on_record(shell: Shell, job: str) -> None:
+    """Wait until the end of this job is on disk: a label falls before its printer has proved it."""
+    async with asyncio.timeout(30):
+        while True:
+            _, shown = await shell("queue", "--json")
+            if [one["state"] for one in json.loads(shown)["jobs"] if one["job"] == job] == ["confirmed"]:
+                return
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.system
 @pytest.mark.timeout(120)
 async def test_a_test_page_comes_out_and_scanning_it_closes_the_loop(running: Stage, shell: Shell) -> None:
@@ -168,6 +178,7 @@ async def test_an_accepted_parcels_label_is_printed_again_marked(running: Stage,
     assert [mark.split(":")[1:3] for mark in marks] == [[job["job"], "1"], [job["job"], "2"]]
     code, shown = await shell("reprint", job["job"])
     assert (code, "print." in shown) == (1, True), "one key pressed twice is one reprint"
+    await on_record(shell, job["job"])
     report = await running.drained()
     assert report.by_type["label.reprinted"] == 1
     assert report.by_type["parcel.accepted"] == 1
