@@ -91,6 +91,12 @@ PARCEL: dict[str, Data] = {
 STICKER: dict[str, Data] = {
     "plain": {**_ACCEPTED, "recipient": {"postcode": "1216"}},
     "bare": {**_ACCEPTED, "weight": {"unit": "kg"}},
+    "long": {
+        **_ACCEPTED,
+        "item": {**ITEM, "number": "EC26-0012345"},
+        "weight": {"text": "123.4567", "unit": "kg"},
+        "recipient": {"postcode": "3400"},
+    },
 }
 CHARGES: list[Data] = [
     {"name": "ডাকমাশুল / Postage", "poisha": 12_000},
@@ -222,6 +228,7 @@ STATUS: dict[str, Data] = {
     },
     "bare": {
         **_SLIP,
+        "booth": {"id": "DHK-GPO-0001", "name": "Dhaka GPO Booth 1"},
         "link": {"state": "offline"},
         "clock": {"state": "not set"},
         "backlog": {"count": 0},
@@ -239,6 +246,12 @@ CHALLENGE: dict[str, Data] = {
         "booth": {"id": "DHK-GPO-0001", "name": "Dhaka GPO Booth 1"},
         "time": TIME,
     },
+    "long": {
+        "challenge": {"code": "Bx7/WMGD-mWq_WMGW", "until": "2026-11-23 21:25"},
+        "device": {"name": "evdev:1a86:e026@platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.4.3:1.0"},
+        "booth": LONG_BOOTH,
+        "time": TIME,
+    },
 }
 _ORDERS = [
     ("CONFIRM", "লেবেল ঠিক আছে", "The label came out"),
@@ -252,9 +265,15 @@ _CODES: list[Data] = [
     {"code": f"BXC1-{verb}-M-20271123-7K3M9P-ABCDEFGH23456723", "name": name, "name_bn": name_bn}
     for verb, name_bn, name in _ORDERS
 ]
+_ONCE: Data = {
+    "code": "BXC1-CONFIRM-S-20271123-9Z8Y7X-ZYXWVUTSRQPONMLK",
+    "name": f"{_ORDERS[2][2]} (once)",
+    "name_bn": f"{_ORDERS[2][1]} (একবার)",
+}
 COMMANDS: dict[str, Data] = {
     "five": {**_SHEET, "command": _CODES},
     "one": {**_SHEET, "command": _CODES[3:4]},
+    "long": {**_SHEET, "booth": LONG_BOOTH, "command": [*_CODES, _ONCE]},
 }
 PRINT_TEST: dict[str, Data] = {
     "booth": {

@@ -40,7 +40,11 @@ SHEETS: dict[str, tuple[tuple[str, int, str], ...]] = {
     "parcel-80": PARCEL,
     "parcel-100x100": PARCEL,
     "parcel-100x150": PARCEL,
-    "item-50x30": (("plain", 0, "with all it can show"), ("bare", 1, "without a weight, as a reprint")),
+    "item-50x30": (
+        ("plain", 0, "with all it can show"),
+        ("bare", 1, "without a weight, as a reprint"),
+        ("long", 0, "a courier's number as long as there is room for, the longest weight"),
+    ),
     "receipt-80": (
         ("bangla", 0, "Bangla, without COD"),
         ("cod", 1, "English, with COD, as a reprint"),
@@ -58,9 +62,21 @@ SHEETS: dict[str, tuple[tuple[str, int, str], ...]] = {
         ("long", 0, "the longest names"),
     ),
     "print-test-80": (("booth", 0, "of a booth"), ("long", 1, "the longest names, as a reprint")),
-    "status-80": (("well", 0, "all is well"), ("faults", 1, "eight devices and three faults, as a reprint")),
-    "challenge-80": (("device", 0, "for a named device"), ("bare", 1, "for any, as a reprint")),
-    "commands-80": (("five", 0, "a full sheet"), ("one", 1, "one order, as a reprint")),
+    "status-80": (
+        ("well", 0, "all is well"),
+        ("faults", 1, "eight devices and three faults, the longest names, as a reprint"),
+        ("bare", 0, "what it must at least be given"),
+    ),
+    "challenge-80": (
+        ("device", 0, "for a named device"),
+        ("bare", 1, "for any, as a reprint"),
+        ("long", 0, "the longest names"),
+    ),
+    "commands-80": (
+        ("five", 0, "one of each"),
+        ("one", 1, "one order, as a reprint"),
+        ("long", 0, "a full sheet, the longest names"),
+    ),
 }
 KINDS = {
     keys.Linear: "linear",

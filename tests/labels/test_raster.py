@@ -4,16 +4,43 @@ from __future__ import annotations
 
 import pytest
 
+from edge_agent.labels import elements as keys
+from edge_agent.labels.fields import Record
 from edge_agent.labels.layout import render
 from edge_agent.labels.page import Canvas
 from edge_agent.labels.shaping import Fonts
 from edge_agent.labels.template import find_template, shipped_names
-from tests.labels.paper import expected, pixels, read, template_of
+from tests.labels.paper import expected, is_shown, pixels, read, template_of
 from tests.labels.printers import FAST, LANGUAGES, printed
 from tools.label_samples import SAMPLES
 
+
+def shown(name: str, variant: str) -> set[str]:
+    """The elements that this sample makes appear."""
+    template = find_template(name)
+    record = Record(template.fields, SAMPLES[name][variant])
+    return {placed.element.id for placed in template.placed if is_shown(record, placed)}
+
+
+def codes_of(name: str) -> set[str]:
+    """The elements of a template that are codes."""
+    return {one.element.id for one in find_template(name).placed if isinstance(one.element, keys.Coded)}
+
+
+def needed(name: str) -> list[str]:
+    """The first sample, and each further one that shows a code which none before it does."""
+    chosen: list[str] = []
+    seen: set[str] = set()
+    for variant in SAMPLES[name]:
+        codes = shown(name, variant) & codes_of(name)
+        if codes - seen or not chosen:
+            chosen.append(variant)
+            seen |= codes
+    return chosen
+
+
 VARIANTS = [(name, variant) for name, variants in SAMPLES.items() for variant in variants]
-FIRST = [(name, next(iter(variants))) for name, variants in SAMPLES.items()]
+NEEDED = [(name, variant) for name in SAMPLES for variant in needed(name)]
 NUDGED = 32  # dots of one label that encoders blacken lest a byte is obeyed; CPCL does so to every 1B
 
 
@@ -33,15 +60,28 @@ def test_every_shipped_label_has_data_to_try_it_with() -> None:
     assert sorted(SAMPLES) == sorted(shipped_names())
 
 
-@pytest.mark.parametrize(("name", "variant"), FIRST)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_element_of_a_shipped_label_goes_untried(name: str) -> None:
+    tried = set().union(*(shown(name, variant) for variant in SAMPLES[name]))
+    assert {placed.element.id for placed in find_template(name).placed} - tried == set()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_code_of_a_shipped_label_goes_unread(name: str) -> None:
+    read_here = set().union(*(shown(name, variant) for variant in needed(name)))
+    assert codes_of(name) - read_here == set()
+
+
+@pytest.mark.parametrize(("name", "variant"), NEEDED)
 @pytest.mark.parametrize("language", FAST)
 def test_every_code_reads_from_the_paper(name: str, variant: str, fonts: Fonts, language: str) -> None:
     check(name, variant, fonts, language, 203, range(1))
 
 
-@pytest.mark.parametrize(("name", "variant"), FIRST)
-def test_every_code_reads_however_the_paper_is_held(name: str, variant: str, fonts: Fonts) -> None:
-    check(name, variant, fonts, "tspl", 300, range(4))
+@pytest.mark.parametrize(("name", "variant"), NEEDED)
+@pytest.mark.parametrize("dpi", [203, 300])
+def test_every_code_reads_however_the_paper_is_held(name: str, variant: str, dpi: int, fonts: Fonts) -> None:
+    check(name, variant, fonts, "tspl", dpi, range(4))
 
 
 @pytest.mark.torture
