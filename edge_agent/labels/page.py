@@ -30,6 +30,7 @@ MAX_BLACK = 0.9  # of the picture: one that is nearly all black has its colours 
 DARK_BELOW = 128  # of 255: a gray or coloured picture is cut in the middle
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})  # all that dots are made of
 PNG_LEVEL = 6  # level 9 is six times slower for 3 % fewer bytes
 
 
@@ -154,7 +155,8 @@ def to_png(page: Page) -> bytes:
 def from_png(data: bytes) -> Page:
     """A page from a PNG of any colour type; raises CommandError("label.bad_png").
 
-    Its claimed size is checked before anything is unpacked; transparent counts as white.
+    Its claimed size is checked before anything is unpacked, and only what makes its dots is: texts and colour
+    profiles, which grow a thousandfold, never are. Transparent counts as white.
     """
     if len(data) > MAX_PNG_BYTES:
         raise _bad_png(f"it is larger than {MAX_PNG_BYTES} bytes")
@@ -165,7 +167,7 @@ def from_png(data: bytes) -> Page:
         raise _bad_png(f"it is {width} x {height} dots, more than {MAX_PNG_DOTS} in all")
     if height > MAX_PNG_HEIGHT:
         raise _bad_png(f"it is {height} dots tall, more than {MAX_PNG_HEIGHT}")
-    page = _decoded(data)
+    page = _decoded(_bare(data))
     if black_ratio(page) > MAX_BLACK:
         raise _bad_png(f"more than {MAX_BLACK:.0%} of it is black")
     return page
@@ -190,6 +192,17 @@ def as_bitmap(page: Page, width: int, height: int, pitch: int) -> Bitmap:
         packed[start : start + stride].ljust(pitch // 8, b"\0") for start in range(0, len(packed), stride)
     ]
     return Bitmap(width, height, pitch, int.from_bytes(b"".join(rows), "big"))
+
+
+def _bare(data: bytes) -> bytes:
+    """The PNG without the chunks that say something about it; what is cut off stays cut off."""
+    kept, at = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")  # its length, name and check
+        if data[at + 4 : at + 8] in PNG_PICTURE:
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)
 
 
 def _decoded(data: bytes) -> Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import tracemalloc
 import zlib
 from io import BytesIO
 
@@ -165,6 +166,25 @@ def test_a_bad_picture_is_refused_before_it_is_unpacked(data: bytes) -> None:
     with pytest.raises(CommandError) as refusal:
         from_png(data)
     assert refusal.value.code == "label.bad_png"
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [(b"zTXt", b"k\0\0"), (b"iTXt", b"k\0\1\0\0\0"), (b"iCCP", b"k\0\0")],
+)
+def test_what_a_picture_says_beside_its_dots_is_never_unpacked(kind: bytes, head: bytes) -> None:
+    """A mebibyte of text packs into one kilobyte, and forty of them into a small file."""
+    plain = png(8, 2, bytes((0, 0xF0)) * 2)
+    talking = png(8, 2, bytes((0, 0xF0)) * 2, extra=chunk(kind, head + zlib.compress(bytes(1 << 20))) * 40)
+    from_png(plain)  # with its imports
+    tracemalloc.start()
+    try:
+        page = from_png(talking)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert page == from_png(plain)
+    assert peak < 1 << 20
 
 
 def test_a_picture_of_16_bits_is_black_where_it_is_dark() -> None:
