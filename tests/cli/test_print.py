@@ -14,11 +14,13 @@ import pytest
 
 from edge_agent.cli.main import main
 from edge_agent.cli.printed import end_of
+from edge_agent.labels.page import from_png
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, Stage, stage
 from tests.cli.program import edge_agent
 from tests.local.test_client import answering
 from tests.system.clerk import Clerk, codes_on, mark_on
+from tools.label_samples import COD_RECEIPT
 
 JOB: dict[str, Any] = {
     "job": "52f5a09bfcd0",
@@ -133,6 +135,25 @@ async def test_a_cod_receipt_is_printed_from_a_file_once_for_its_name(
     assert (code, "cod.poisha is a number with decimals" in shown) == (1, True), shown
     code, shown = await shell("label", "cod-receipt-80", "--data", str(tmp_path / "none.json"))
     assert (code, "cannot be read" in shown) == (2, True), shown
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+async def test_the_preview_is_what_comes_out_on_paper(running: Stage, shell: Shell, tmp_path: Path) -> None:
+    """Dot for dot, but for the dots that keep commands out of the raster."""
+    file, picture = tmp_path / "cod.json", tmp_path / "cod.png"
+    file.write_text(json.dumps(COD_RECEIPT["bangla"]), encoding="utf-8")
+    words = ("cod-receipt-80", "--data", str(file))
+    previewed = await asyncio.to_thread(
+        edge_agent, "print", "preview", *words, "--out", picture, "-c", running.folder / "booth.toml"
+    )
+    assert previewed.returncode == 0, previewed.stderr
+    code, shown = await shell("label", *words)
+    assert code == 0, shown
+    page, (label,) = from_png(picture.read_bytes()), running.printer.tray.labels
+    paper = label.page.data[: len(page.data)]
+    assert sum((ours ^ theirs).bit_count() for ours, theirs in zip(page.data, paper, strict=True)) < 12
+    assert not any(label.page.data[len(page.data) :]), "only feed follows"
 
 
 @pytest.mark.system

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,21 @@ def test_remembered_glyphs_and_lines_are_bounded() -> None:
         own.words(f"{number}")
     assert own._faces._cached_bytes <= MAX_CACHE_BYTES
     assert len(own._lines) <= MAX_LINES
+
+
+@pytest.mark.parametrize("weight", [REGULAR, BOLD])
+def test_letters_are_cut_at_one_level_and_never_dithered(weight: int) -> None:
+    """What is black at a higher level is black at every lower one; dithering would scatter its dots anew."""
+
+    def ink(level: int) -> set[tuple[int, int]]:
+        own = Fonts(black_from=level)
+        drawn = own.draw(own.words("ক্ষুদ্র উদ্যোক্তা To: 12", weight=weight), 24, 800)
+        assert drawn is not None
+        dots = format(drawn.bits, f"0{800 * drawn.height}b")
+        return {(drawn.left + at % 800, drawn.top + at // 800) for at, dot in enumerate(dots) if dot == "1"}
+
+    levels = [ink(level) for level in (40, 80, 110, 150, 220)]
+    assert all(fewer < more for more, fewer in pairwise(levels))
 
 
 def test_a_glyph_is_the_same_after_it_was_forgotten() -> None:
