@@ -276,18 +276,11 @@ COMMANDS: dict[str, Data] = {
     "long": {**_SHEET, "booth": LONG_BOOTH, "command": [*_CODES, _ONCE]},
 }
 PRINT_TEST: dict[str, Data] = {
-    "booth": {
-        "booth": BOOTH,
-        "time": TIME,
-        "agent": {"version": "0.1.0"},
-        "label": {"mark": "BXL1:0123456789ab:1:8f2c41d09ab3"},
-    },
-    "long": {
-        "booth": LONG_BOOTH,
-        "time": TIME,
-        "agent": {"version": "10.20.30"},
-        "label": {"mark": "BXL1:0123456789ab:20:8f2c41d09ab3"},
-    },
+    name: {"booth": booth, "time": TIME, "agent": {"version": version}, "label": {"mark": mark}}
+    for name, booth, version, mark in (
+        ("booth", BOOTH, "0.1.0", "BXL1:0123456789ab:1:8f2c41d09ab3"),
+        ("long", LONG_BOOTH, "10.20.30", "BXL1:0123456789ab:20:8f2c41d09ab3"),
+    )
 }
 
 SAMPLES: dict[str, dict[str, Data]] = {
