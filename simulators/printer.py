@@ -79,6 +79,7 @@ class PrinterSim:
         self._in_hand: Work | None = None
         self._power_cuts = 0
         self._power_left: int | None = None
+        self._clear_left: int | None = None
         self._changed = asyncio.Event()
         self._tongue = LANGUAGES[language](self)
 
@@ -116,6 +117,10 @@ class PrinterSim:
     def lose_power_after(self, received_bytes: int) -> None:
         """Have the power fail once so many more bytes have arrived."""
         self._power_left = received_bytes
+
+    def garbage_after(self, received_bytes: int) -> None:
+        """Have the answers turn into rubbish once so many more bytes have arrived."""
+        self._clear_left = received_bytes
 
     async def power(self, on: bool) -> None:
         """Switch. Without power the buffer is lost, and a half printed label stays half printed."""
@@ -164,6 +169,9 @@ class PrinterSim:
 
     async def _take(self, data: bytes) -> None:
         self.received_bytes += len(data)
+        if self._clear_left is not None:
+            self._clear_left -= len(data)
+            self.garbage = self.garbage or self._clear_left <= 0
         for deed in self._tongue.feed(data):
             match deed:
                 case Say(answer, reply):

@@ -68,6 +68,7 @@ class Conversation:
         self._named = False
         self.all_answered = False
         self.lost = False
+        self.unasked = 0  # what was no answer, less the questions that were not answered in time
         self.on_report: Callable[[Any], None] | None = None
 
     @property
@@ -164,6 +165,7 @@ class Conversation:
             return True
         self._decoder.give_up(question)
         self._missed[question] = self._missed.get(question, 0) + 1
+        self.unasked -= 1  # its answer may yet come, and is nobody's then
         if self._missed[question] >= MISSES:
             self._condition.drop(question)
         self._next = _behind(question, tuple(self._questions))
@@ -200,6 +202,7 @@ class Conversation:
 
     def _take(self, value: Any) -> None:
         if isinstance(value, ProtocolError):
+            self.unasked += 1
             self._sink.trouble(value)
             return
         if not self._greeted:

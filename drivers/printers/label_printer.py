@@ -3,8 +3,9 @@
 Owns: what a driver needs of a language; when a printer is refused, and following a label to its proof.
 Must not know: bytes of any language, ports, what is on the page, job queues, reprint marks.
 
-Whatever goes wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice. A printer that
-has answered before and is silent now is not printed to. One that never answers is written to, and proves
+Whatever goes wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice. Where any byte
+is an answer, rubbish can look like a proof: one that comes with more than was asked for is none. A printer
+that has answered before and is silent now is not printed to. One that never answers is written to, and proves
 nothing but that the port took the bytes and reports no fault.
 """
 
@@ -130,6 +131,7 @@ class LabelPrinter(Served):
         return await self._follow(progress)
 
     async def _follow(self, progress: Progress) -> tuple[Proof, str]:
+        unasked = self._talk.unasked
         end_s = self._clock.monotonic_s() + self._options.integer("proof_timeout_s")
         answered = True
         while not self._talk.lost:
@@ -139,7 +141,8 @@ class LabelPrinter(Served):
                 return Proof.UNKNOWN, obstacle
             proof = progress.proof()
             if proof is not None and (answered or proof is Proof.SENT):
-                return proof, ""
+                rubbish = proof is not Proof.SENT and self._talk.unasked > unasked
+                return (Proof.UNKNOWN, "printer.no_proof") if rubbish else (proof, "")
             if self._clock.monotonic_s() >= end_s:
                 return Proof.UNKNOWN, obstacle or ("printer.no_proof" if answered else "printer.silent")
             await self._clock.sleep(progress.look_s)

@@ -75,6 +75,7 @@ class Bench:
         *,
         keeps_half_command: bool = False,
         speed_mm_s: float = 100.0,
+        seed: int = 0,
         **options: object,
     ) -> None:
         self.spec: DriverSpec = SPECS[language]
@@ -90,6 +91,7 @@ class Bench:
             answers=answers,
             keeps_half_command=keeps_half_command,
             speed_mm_s=speed_mm_s,
+            seed=seed,
         )
         self.sink = SinkLog()
         self._link: Narrow | None = None

@@ -161,6 +161,19 @@ async def test_garbage_for_answers_is_no_answer(language: str) -> None:
         assert result.proof is not Proof.FAILED or result.accepted_bytes == 0
 
 
+@pytest.mark.parametrize("blind", [False, True], ids=["prints", "prints nothing"])
+@ALL
+async def test_rubbish_that_begins_in_mid_label_proves_nothing(language: str, blind: bool) -> None:
+    """Any byte is a status in some languages: by chance one looks like the end of the label."""
+    for seed in range(12):
+        async with Bench(language, seed=seed).on() as bench:
+            await bench.settle()
+            bench.printer.blind = blind
+            bench.printer.garbage_after(500)
+            result = await bench.print()
+            assert (result.proof, bool(result.reason)) == (Proof.UNKNOWN, True), seed
+
+
 # Proof
 
 
