@@ -292,37 +292,88 @@ def test_what_lies_beyond_the_width_is_white() -> None:
 # The strict printers
 
 
-FOREIGN: dict[type, list[bytes]] = {
-    ZplDevice: [
-        b"^XA^FDHello^FS^XZ",
-        b"^XA^LL5^PQ2^XZ",
-        b"~JR",
-        b"hello",
-        b"^FS",
-        b"^XA^DFR:A^FS^XZ",
-        b"~SD31^XA^XZ",
-    ],
-    TsplDevice: [
-        b'TEXT 1,1,"1",0,1,1,"x"\r\n',
-        b"PRINT 1,1\r\n",
-        b"SELFTEST\r\n",
-        b"SIZE 1 mm,9 mm\r\nCLS\r\nPRINT 2,1\r\n",
-    ],
-    Epl2Device: [b'A1,1,0,1,1,1,N,"x"\r\n', b"P1\r\n", b"^@\r\n", b"Q9,0\r\nP2\r\n", b"U\r\n"],
-    CpclDevice: [
-        b"hello\r\n",
-        b"! 0 200 200 9 1\r\n",
-        b"PRINT\r\n",
-        b"! 0 203 203 9 1\r\nTEXT 1 2 3 4 x\r\n",
-    ],
+# For each language what would be a good label but for the foreign command in the middle, and such commands.
+FOREIGN: dict[type, tuple[bytes, bytes, tuple[bytes, ...]]] = {
+    ZplDevice: (
+        b"^XA^LL5",
+        b"^FS^PQ1^XZ",
+        (
+            *(
+                b"^FDHello",
+                b"^PQ2",
+                b"^DFR:A",
+                b"^IDR:*.*",
+                b"^CI28",
+                b"^A0N,30",
+                b"^BCN",
+                b"^BQN,2,4",
+            ),
+            *(b"^GB9,9", b"^MNW", b"^FO1,0", b"^LL", b"^PW0", b"^JUS", b"^HH", b"^RO1", b"^GFA,2,2,1,AAAA"),
+            *(b"~JR", b"~JA", b"~SD31", b"~HI", b"~DGR:A,1,1,00"),
+        ),
+    ),
+    TsplDevice: (
+        b"SIZE 1 mm,9 mm\r\nCLS\r\n",
+        b"\r\nPRINT 1,1\r\n",
+        (
+            *(b'TEXT 1,1,"1",0,1,1,"x"', b'BARCODE 1,1,"128",9,0,0,2,2,"x"', b'QRCODE 1,1,L,4,A,0,"x"'),
+            *(b"SELFTEST", b"PRINT 2,1", b"PRINT 1,2", b"FORMFEED", b"HOME", b"SOUND 1,1", b"EOP"),
+            *(b'DOWNLOAD "A.BAS"', b"KILL *", b"SET RESPONSE ON", b"~!T", b"SHIFT 1", b"DIRECTION 1,0"),
+            b"BITMAP 1,0,1,1,0,x",
+            b"BITMAP 0,0,1,1,1,x",
+        ),
+    ),
+    Epl2Device: (
+        b"Q9,0\r\nN\r\n",
+        b"\r\nP1\r\n",
+        (
+            *(b'A1,1,0,1,1,1,N,"x"', b'B1,1,0,1,2,2,9,N,"x"', b"^@", b"P2", b"U", b"UP", b'FS"A"', b'GK"*"'),
+            *(b"LO1,1,1,1", b"GW1,0,1,1,x", b"D16", b"S0", b"R1,0"),
+        ),
+    ),
+    CpclDevice: (
+        b"! 0 203 203 9 1\r\n",
+        b"\r\nPRINT\r\n",
+        (
+            *(
+                b"TEXT 1 2 3 4 x",
+                b"BARCODE 128 1 1 9 0 0 x",
+                b"! 0 200 200 9 1",
+                b"! 0 203 203 9 2",
+                b"BEEP 9",
+            ),
+            *(
+                b"! U1 do",
+                b"BOX 1 1 2 2 1",
+                b"CG 1 1 1 0 x",
+                b"EG 1 1 1 0 00",
+                b"EG 1 2 0 0 00",
+                b"END",
+                b"hello",
+            ),
+        ),
+    ),
 }
 
 
-@pytest.mark.parametrize(("device", "foreign"), FOREIGN.items())
-def test_nothing_but_our_own_commands_is_accepted(device: type, foreign: list[bytes]) -> None:
-    for data in foreign:
-        events = device(width_dots=HEAD).feed(data + b"\n^\n")
-        assert any(isinstance(event, Refused) for event in events), data
+@pytest.mark.parametrize(("device", "around"), FOREIGN.items())
+def test_nothing_but_our_own_commands_is_accepted(
+    device: type, around: tuple[bytes, bytes, tuple[bytes, ...]]
+) -> None:
+    before, after, commands = around
+    assert [type(event) for event in device(width_dots=HEAD).feed(before + after)] == [LabelOrdered]
+    for foreign in commands:
+        events = device(width_dots=HEAD).feed(before + foreign + after)
+        refused = [event.data.rstrip() for event in events if isinstance(event, Refused)]
+        assert refused == [foreign], foreign
+
+
+def test_an_order_to_print_what_was_never_drawn_is_refused() -> None:
+    for device, order in ((TsplDevice, b"PRINT 1,1"), (Epl2Device, b"P1"), (CpclDevice, b"PRINT")):
+        assert device(width_dots=HEAD).feed(order + b"\r\n") == [Refused(order)]
+    assert ZplDevice(width_dots=HEAD).feed(b"hello^FS^XZ") == [
+        Refused(part) for part in (b"hello", b"^FS", b"^XZ")
+    ]
 
 
 def test_a_graphic_with_a_wrong_check_is_not_drawn() -> None:
