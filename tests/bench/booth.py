@@ -163,16 +163,19 @@ class Booth:
         time.sleep(0.5)
         self._put(Decimal("1.235"))
         end = time.monotonic() + STEP_S
-        while self.labels < wanted:
-            if time.monotonic() > end:
-                raise TimeoutError(f"no label came: {self.program.last_words()}")
-            time.sleep(LOOK_S)
+        self._wait_label(wanted, end)
         while self._prompt() != self._ready_prompt:
             if time.monotonic() > end:
                 raise TimeoutError(f"the counter is not free again: {self._prompt()}")
             time.sleep(LOOK_S)
         self._put(Decimal(0))
         time.sleep(EMPTY_S)
+
+    def order(self, request: dict[str, Any]) -> None:
+        """Order another label, and wait until it is out. Raises TimeoutError."""
+        wanted = self.labels + 1
+        ask(self._socket, request)
+        self._wait_label(wanted, time.monotonic() + STEP_S)
 
     def replug_s(self, device: str, endpoint: Endpoint) -> float:
         """Pull the plug, put it back; gives the seconds from then until the device is ready."""
@@ -184,6 +187,12 @@ class Booth:
     def close(self) -> None:
         self.program.stop()
         self._devices.close([self.scanner.endpoint, self.scale.endpoint, self.printer.endpoint])
+
+    def _wait_label(self, wanted: int, end: float) -> None:
+        while self.labels < wanted:
+            if time.monotonic() > end:
+                raise TimeoutError(f"no label came: {self.program.last_words()}")
+            time.sleep(LOOK_S)
 
     def _prompt(self) -> str:
         return str(ask(self._socket, {"op": "status"})["counter"]["prompt"])

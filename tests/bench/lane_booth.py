@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.bench.booth import Booth, booth
 from tests.bench.broker import PrivateBroker
@@ -19,6 +20,20 @@ from tests.bench.process import ProgramUnderTest, Usage
 from tests.bench.subscriber import Subscriber
 from tests.bench.workbench import Effort, floor, workbench
 
+OTHER_LABELS: tuple[dict[str, Any], ...] = (  # beside the parcel's: as many templates as are kept loaded
+    {"op": "print.test"},
+    {"op": "print.slip"},
+    {
+        "op": "print.label",
+        "job": "bench",
+        "template": "cod-receipt-80",
+        "data": {
+            "item": {"number": "RR123456785BD"},
+            "receipt": {"number": "COD-1"},
+            "cod": {"poisha": 125_000},
+        },
+    },
+)
 SETTLE_S = 8.0  # after the start: inventory, state and the first marks are written by then
 
 
@@ -37,6 +52,9 @@ def idle(effort: Effort) -> list[Figure]:
         for _ in range(3):
             found.parcel()
         later_mib = found.program.usage().rss_mib
+        for request in OTHER_LABELS:
+            found.order(request)
+        all_mib = found.program.usage().rss_mib
     what = "idle with scanner, scale and printer"
     return [
         Figure("idle", f"{what}: memory", ours[1].rss_mib, "MiB", bare[1].rss_mib, Hold(42.0, margin=0.03)),
@@ -45,6 +63,7 @@ def idle(effort: Effort) -> list[Figure]:
         Figure("idle", f"{what}: written", _written(*ours), "bytes", _written(*bare), Hold(0, margin=0)),
         Figure("idle", "memory after the first label", label_mib, "MiB", hold=Hold(50.0, margin=0.03)),
         Figure("idle", "memory after four labels", later_mib, "MiB", hold=Hold(50.0, margin=0.03)),
+        Figure("idle", "memory with four templates loaded", all_mib, "MiB", hold=Hold(60.0, margin=0)),
     ]
 
 

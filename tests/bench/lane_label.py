@@ -8,7 +8,6 @@ are processor time: the work waits for nothing, so on a machine of its own that 
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from drivers.printers.escpos_raster import bands
 from drivers.printers.media import Media
 from edge_agent.labels.layout import render
 from edge_agent.labels.shaping import Fonts
-from edge_agent.labels.template import find_template, sample_data
+from edge_agent.labels.template import find_template
 from edge_agent.sdk.values import Page
 from tests.bench.figures import Figure, Hold, middle
 from tests.bench.pillow_label import PillowLabel
@@ -31,7 +30,21 @@ TEMPLATE = "parcel-100x150"
 HEAD_DOTS = 832  # a head of four inches at 203 dpi
 LABELS = 60
 WARMING = 5  # the first ones fill the caches
-COLD = "import json; from tests.bench.lane_label import one_label; print(json.dumps(one_label()))"
+# The first label of a process, with all that is loaded for it; only Python itself is there before.
+COLD = f"""
+import sys, time
+loaded = {{name.partition(".")[0] for name in sys.modules}} & {{"edge_agent", "drivers", "pydantic", "PIL"}}
+if loaded:
+    sys.exit(f"loaded before the start: {{loaded}}")
+begin = time.process_time()
+from drivers.printers.escpos_raster import bands
+from edge_agent.labels.layout import render
+from edge_agent.labels.shaping import Fonts
+from edge_agent.labels.template import find_template, sample_data
+template = find_template("{TEMPLATE}")
+list(bands(render(template, sample_data(template), fonts=Fonts()), {HEAD_DOTS}))
+print((time.process_time() - begin) * 1000)
+"""
 NOISE = 0.3  # the machine is shared: the middle of sixty labels moves by this much
 MEDIA = Media(
     head_dots=HEAD_DOTS,
@@ -79,14 +92,6 @@ def label(effort: Effort) -> list[Figure]:
     return figures
 
 
-def one_label() -> float:
-    """Processor milliseconds for a label, with all that it needs loaded but Python itself."""
-    begin = time.process_time()
-    template = find_template(TEMPLATE)
-    list(bands(render(template, sample_data(template), fonts=Fonts()), HEAD_DOTS))
-    return (time.process_time() - begin) * 1000
-
-
 def parcel(number: int) -> dict[str, Any]:
     """A parcel like no other: names, address, numbers and codes change."""
     item = f"RR{number:08d}5BD"
@@ -123,5 +128,6 @@ def _timed(job: Callable[[dict[str, Any]], object], runs: int) -> Iterator[float
 
 
 def _cold_ms() -> float:
+    """Processor milliseconds of the first label in a process of its own."""
     done = subprocess.run([sys.executable, "-c", COLD], cwd=ROOT, capture_output=True, text=True, check=True)
-    return float(json.loads(done.stdout))
+    return float(done.stdout)
