@@ -68,7 +68,8 @@ class Conversation:
         self._named = False
         self.all_answered = False
         self.lost = False
-        self.unasked = 0  # what was no answer, less the questions that were not answered in time
+        # What was no answer, less the questions not answered in time; not above 0 after a clean round.
+        self.unasked = 0
         self.on_report: Callable[[Any], None] | None = None
 
     @property
@@ -140,12 +141,15 @@ class Conversation:
         the next question's. The next round then begins behind it.
         """
         answered = False
+        unasked = self.unasked
         self.all_answered = True
         for question in self._round(tuple(among) or tuple(self._questions)):
             self.all_answered = await self.ask(question)
             if not self.all_answered:
                 break
             answered = True
+        if self.all_answered and self.unasked == unasked:
+            self.unasked = min(self.unasked, 0)
         if answered:
             self._silent_rounds = 0
             self._port.forget()

@@ -68,11 +68,18 @@ class Proofs:
         return None in (self._reports_printed, self._answers_in_order)
 
     async def gather(self) -> tuple[Proof, str]:
-        """The strongest proof that everything sent so far is printed, or UNKNOWN and the reason why."""
+        """The strongest proof that everything sent so far is printed, or UNKNOWN and the reason why.
+
+        Only our id cannot be made up by rubbish: a printer that begins to say more than it was asked proves
+        nothing else. One that always does is taken at its word.
+        """
+        unasked = self._talk.unasked
         proof, given = await self._ask_for_proof()
         reason = await self._wait_for(given)
         if not reason and proof is not Proof.PRINTED:
             reason = await self._fault_after()
+            if unasked <= 0 and self._talk.unasked > unasked:
+                reason = reason or "printer.no_proof"
         self._talk.stop_expecting(Source.IN_ORDER)
         return (Proof.UNKNOWN, reason) if reason else (proof, "")
 

@@ -4,8 +4,8 @@ Owns: what a driver needs of a language; when a printer is refused, and followin
 Must not know: bytes of any language, ports, what is on the page, job queues, reprint marks.
 
 Whatever goes wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice. Where any byte
-is an answer, rubbish can look like a proof: one that comes with more than was asked for is none. A printer
-that has answered before and is silent now is not printed to. One that never answers is written to, and proves
+is an answer, rubbish can look like a proof: a printer that begins to say more than it is asked proves nothing.
+A printer that has answered before and is silent now is not printed to. One that never answers is written to, and proves
 nothing but that the port took the bytes and reports no fault.
 """
 
@@ -131,18 +131,19 @@ class LabelPrinter(Served):
         return await self._follow(progress)
 
     async def _follow(self, progress: Progress) -> tuple[Proof, str]:
-        unasked = self._talk.unasked
+        unasked, rubbish = self._talk.unasked, False
         end_s = self._clock.monotonic_s() + self._options.integer("proof_timeout_s")
         answered = True
         while not self._talk.lost:
             answered = await self._talk.ask_condition(progress.questions)
+            rubbish = rubbish or self._talk.unasked > unasked
             obstacle = self._talk.obstacle()
             if obstacle and obstacle != "printer.paused":
                 return Proof.UNKNOWN, obstacle
             proof = progress.proof()
             if proof is not None and (answered or proof is Proof.SENT):
-                rubbish = proof is not Proof.SENT and self._talk.unasked > unasked
-                return (Proof.UNKNOWN, "printer.no_proof") if rubbish else (proof, "")
+                worthless = rubbish and unasked <= 0 and proof is not Proof.SENT  # else that is how it talks
+                return (Proof.UNKNOWN, "printer.no_proof") if worthless else (proof, "")
             if self._clock.monotonic_s() >= end_s:
                 return Proof.UNKNOWN, obstacle or ("printer.no_proof" if answered else "printer.silent")
             await self._clock.sleep(progress.look_s)
