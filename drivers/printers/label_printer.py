@@ -3,10 +3,10 @@
 Owns: what a driver needs of a language; when a printer is refused, and following a label to its proof.
 Must not know: bytes of any language, ports, what is on the page, job queues, reprint marks.
 
-Whatever goes wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice. Where any byte
-is an answer, rubbish can look like a proof: a printer that begins to say more than it is asked proves nothing.
-A printer that has answered before and is silent now is not printed to. One that never answers is written to, and proves
-nothing but that the port took the bytes and reports no fault.
+Whatever goes wrong after the first byte leaves the job UNKNOWN; nothing is ever sent twice. A printer that
+has answered before and is silent now is not printed to. One that never answers is written to, and proves
+nothing but that the port took the bytes and reports no fault. Where any byte is an answer, rubbish can look
+like a proof: a printer that begins to say more than it is asked proves nothing.
 """
 
 from __future__ import annotations
