@@ -38,10 +38,9 @@ from edge_agent.live import Thinned, as_shown
 from edge_agent.local.server import LocalServer, Request
 from edge_agent.opening import opener
 from edge_agent.pages import Pages
-from edge_agent.policies import milliseconds, policy, resolutions, rules
+from edge_agent.policies import label_dpi, milliseconds, policy, rules
 from edge_agent.printing.queue import PrintQueue
 from edge_agent.printing.records import Ports as PrintPorts
-from edge_agent.printing.roll import USUAL_DPI
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import DeviceError, EdgeError
@@ -122,7 +121,7 @@ class Parts:
 
     def _make_pages(self, printery: Printery) -> Pages:
         first, boot = next(iter(self.booth.printers), ""), self._ledger.boot
-        dpi = resolutions(self._settings).get(first, USUAL_DPI)
+        dpi = label_dpi(self._settings)
         return Pages(printery, self._settings, self._clock, boot=boot, printer=first, dpi=dpi)
 
     def _make_numbers(self) -> Numbers:

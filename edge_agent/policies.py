@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edge_agent.counter.inputs import Policy
 from edge_agent.printing.quota import HOUR_MS, Quota
 from edge_agent.printing.records import Rules
+from edge_agent.printing.roll import USUAL_DPI
 from edge_agent.sdk.values import Proof
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def resolutions(settings: Settings) -> Mapping[str, int]:
     """The dots per inch of the printers whose driver has a setting for them, by their ids."""
     told = {printer.id: str(printer.driver_options.get("dpi", "")) for printer in settings.printer}
     return {printer: int(dpi) for printer, dpi in told.items() if dpi.isdecimal()}
+
+
+def label_dpi(settings: Settings) -> int:
+    """The resolution of the printer that prints the counter's labels, the first one."""
+    first = next((printer.id for printer in settings.printer), "")
+    return resolutions(settings).get(first, USUAL_DPI)
 
 
 def milliseconds(seconds: Decimal) -> int:

@@ -28,10 +28,27 @@ class Head:
 
 
 def head_of(options: Options) -> Head:
-    """The head as set. A profile can only take away: dots that are not there, a cutter that is not there."""
+    """The head as set. A profile can only take away: dots that are not there, a cutter that is not there.
+
+    Raises ConfigError for an unknown profile, or one of another resolution: labels would have the wrong size.
+    """
     head = Head(options.integer("width_dots"), options.text("cut"))
     name = options.text("profile")
-    return head if name == "default" else _narrowed(head, _profile(name))
+    if name == "default":
+        return head
+    profile = _profile(name)
+    _agree(name, profile, options.text("dpi"))
+    return _narrowed(head, profile)
+
+
+def _agree(name: str, profile: Mapping[str, object], dpi: str) -> None:
+    match profile:
+        case {"media": {"dpi": int(known)}} if str(known) != dpi:
+            raise ConfigError(
+                "printer.profile",
+                f"a printer of profile {name!r} has {known} dpi, the settings say {dpi}",
+                hint=f'set dpi = "{known}"',
+            )
 
 
 def _narrowed(head: Head, profile: Mapping[str, object]) -> Head:

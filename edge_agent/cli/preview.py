@@ -20,6 +20,7 @@ from edge_agent.cli.half_blocks import half_blocks
 from edge_agent.cli.label_data import read_fields
 from edge_agent.cli.places import DEFAULT_FILE
 from edge_agent.cli.terminal import tell
+from edge_agent.printing.roll import USUAL_DPI
 from edge_agent.registry import Registry
 from edge_agent.sdk.errors import ConfigError
 
@@ -44,7 +45,12 @@ def register(orders: Any) -> None:
         help="JSON or TOML of the label's fields, - for JSON on standard input; left out: the samples",
     )
     parser.add_argument("--out", type=Path, metavar="PNG", help="write a picture; left out: show it here")
-    parser.add_argument("--dpi", type=int, default=203, metavar="N", help="resolution of the head (203)")
+    parser.add_argument(
+        "--dpi",
+        type=int,
+        metavar="N",
+        help="resolution of the head; left out: that of the label printer in the settings, else 203",
+    )
     parser.add_argument(
         "--reprint", type=int, default=0, metavar="N", help="as the n-th reprint, which is marked"
     )
@@ -61,17 +67,18 @@ def run(args: argparse.Namespace) -> int:
     from edge_agent.labels.shaping import Fonts
     from edge_agent.labels.template import sample_data
 
-    if not MIN_DPI <= args.dpi <= MAX_DPI or not 0 <= args.reprint <= MAX_REPRINT:
+    labels, usual_dpi = _settings(args.config)
+    dpi = usual_dpi if args.dpi is None else args.dpi
+    if not MIN_DPI <= dpi <= MAX_DPI or not 0 <= args.reprint <= MAX_REPRINT:
         raise ConfigError(
             "label.request",
             f"--dpi is {MIN_DPI} to {MAX_DPI}, --reprint 0 to {MAX_REPRINT}",
             hint="give numbers within these",
         )
-    labels = _labels(args.config)
     template = _template(args.template, labels.templates)
     data = sample_data(template) if args.data == SAMPLE else read_fields(args.data)
     fonts = Fonts(labels.fonts, black_from=labels.black_from)
-    page = render(template, data, fonts=fonts, dpi=args.dpi, reprint=args.reprint)
+    page = render(template, data, fonts=fonts, dpi=dpi, reprint=args.reprint)
     if args.out is not None:
         _write(page, args.out)
     if args.json:
@@ -84,14 +91,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _labels(path: Path | None) -> Labels:
-    """What the booth's settings say of labels; without a file that we may read, what they say by default."""
+def _settings(path: Path | None) -> tuple[Labels, int]:
+    """What the booth's settings say of labels, and the resolution of its label printer.
+
+    Without a file that we may read, what they say by default.
+    """
+    from edge_agent.policies import label_dpi
     from edge_agent.settings.labels import Labels
     from edge_agent.settings.load import load
 
     if path is None and not os.access(DEFAULT_FILE, os.R_OK):
-        return Labels()
-    return load(path or DEFAULT_FILE, Registry.installed()).labels
+        return Labels(), USUAL_DPI
+    settings = load(path or DEFAULT_FILE, Registry.installed())
+    return settings.labels, label_dpi(settings)
 
 
 def _template(name: str, folder: Path) -> Template:

@@ -4,7 +4,7 @@ Owns: the names, types and bounds of all keys. Must not know: data, fonts, other
 
 Sizes are exact decimals: integers, decimal strings or TOML numbers read as Decimal, never binary fractions.
 Dots are those of a 203 dpi head (8 to the millimetre); another head gets the nearest whole number of its own,
-of a code's modules one less where the box has no room for them.
+of a code's modules one less where the box has no room for them, but two thirds of the minimum at least.
 """
 
 from __future__ import annotations

@@ -217,15 +217,21 @@ class _Drawing:
 
     def _code(self, element: keys.Coded, width: int, height: int, pitch: int) -> Bitmap:
         text = code_text(_bounded(element.value.filled(self._record)))
-        module = Module(self._scaled(element.module_dots, ROUND_HALF_UP), self._scaled(element.least_dots))
+        module = Module(self._scaled(element.module_dots), self._least(element.least_dots))
         return symbol(element.type, text, element.level).drawn(module, width, height, pitch)
 
     def _dots(self, mm: Decimal) -> int:
         return int((mm * self._dots_per_mm).to_integral_value(ROUND_HALF_UP))
 
-    def _scaled(self, dots: int, rounding: str = ROUND_FLOOR) -> int:
+    def _scaled(self, dots: int) -> int:
         """Module dots of a 203 dpi head as whole dots of this one, never none."""
-        return max(1, int((dots * self._dots_per_mm / DOTS_PER_MM).to_integral_value(rounding)))
+        return max(1, int((dots * self._dots_per_mm / DOTS_PER_MM).to_integral_value(ROUND_HALF_UP)))
+
+    def _least(self, dots: int) -> int:
+        """The same of a minimum: one less is allowed, but never below two thirds, which nobody could read."""
+        exact = dots * self._dots_per_mm / DOTS_PER_MM
+        fewer = int(exact.to_integral_value(ROUND_FLOOR))
+        return max(1, fewer if 3 * fewer >= 2 * exact else fewer + 1)
 
     def _refused(self, element: str, code: str, problem: ValueError) -> CommandError:
         return CommandError(

@@ -38,9 +38,19 @@ def test_settings_that_are_closed_to_us_count_as_none(
     folder = tmp_path / "etc"
     folder.mkdir()
     monkeypatch.setattr(preview, "DEFAULT_FILE", folder / "booth.toml")
-    preview._labels(None)  # with its imports
+    preview._settings(None)  # with its imports
     with closed(folder):
-        assert preview._labels(None) == Labels()
+        assert preview._settings(None) == (Labels(), 203)
+
+
+def test_the_preview_has_the_resolution_of_the_booths_label_printer(tmp_path: Path) -> None:
+    def printer(name: str, dpi: str) -> str:
+        return f'[[printer]]\nid = "{name}"\ndriver = "tspl"\nport = "lp:/dev/usb/{name}"\ndpi = "{dpi}"\n'
+
+    config = settings_file(tmp_path, printer("lp0", "300") + printer("lp1", "203"))
+    words = ("print", "preview", "parcel-80", "-c", config, "--out", tmp_path / "label.png")
+    assert "850 x 1429 dots" in edge_agent(*words).stdout
+    assert "576 x 968 dots" in edge_agent(*words, "--dpi", "203").stdout
 
 
 @pytest.mark.parametrize("kind", ["json", "toml"])

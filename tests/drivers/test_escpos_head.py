@@ -25,11 +25,18 @@ def test_a_profile_takes_away_dots_and_a_cutter_that_are_not_there() -> None:
 
 
 def test_a_profile_never_widens_the_head() -> None:
-    assert head(profile="TM-T88III", width_dots=384) == Head(384, "partial")
+    assert head(profile="TM-T88III", dpi="180", width_dots=384) == Head(384, "partial")
 
 
 def test_a_profile_that_does_not_know_its_width_leaves_it_as_set() -> None:
     assert head(profile="simple", width_dots=400).dots == 400
+
+
+def test_a_profile_of_another_resolution_is_refused_with_the_right_one() -> None:
+    assert head(profile="TM-T88III", dpi="180").dots == 512
+    with pytest.raises(ConfigError, match="180") as refused:
+        head(profile="TM-T88III")
+    assert refused.value.hint == 'set dpi = "180"'
 
 
 def test_an_unknown_profile_is_refused_with_the_nearest_name() -> None:
@@ -39,5 +46,5 @@ def test_an_unknown_profile_is_refused_with_the_nearest_name() -> None:
 
 
 def test_a_profile_costs_no_import_of_the_package() -> None:
-    head(profile="TM-T88III")
+    head(profile="TM-T88III", dpi="180")
     assert "escpos.capabilities" not in sys.modules

@@ -102,6 +102,23 @@ def test_a_finer_head_prints_a_code_no_smaller_where_there_is_room(
     assert bounds[2] - bounds[0] == S10_MODULES * module
 
 
+@pytest.mark.parametrize(
+    ("dpi", "width_mm", "module"), [(300, 45, 3), (300, 44, 2), (180, 50, 2), (180, 49, 0), (203, 44, 2)]
+)
+def test_no_head_prints_a_code_much_finer_than_its_minimum(
+    fonts: Fonts, dpi: int, width_mm: int, module: int
+) -> None:
+    """0.25 mm at 203 dpi: 0.17 will do where there is no room for more, 0.14 of a coarse head will not."""
+    template = template_of(LINEAR + f"at = [2, 2]\nsize = [{width_mm}, 12]\n")
+    if not module:
+        with pytest.raises(CommandError, match="'code'"):
+            render(template, DATA, fonts=fonts, dpi=dpi)
+        return
+    bounds = ink_bounds(render(template, DATA, fonts=fonts, dpi=dpi))
+    assert bounds is not None
+    assert bounds[2] - bounds[0] == S10_MODULES * module
+
+
 @pytest.mark.parametrize("dpi", [150, 203, 300, 600])
 def test_what_stands_in_a_frame_leaves_no_gap(fonts: Fonts, dpi: int) -> None:
     frame = '[[element]]\nid = "frame"\ntype = "box"\nat = [3, 7.7]\nsize = [40, 9]\nstroke_dots = 3\n'
