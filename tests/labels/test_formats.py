@@ -100,6 +100,9 @@ def test_a_decimal_keeps_the_numeral_that_was_sent() -> None:
         ("{weight:bn-digits} kg", "১.২৫০ kg"),
         ("{cod:bn-money}", "৳ ১২৩.৫০"),
         ("{cod:money|bn-digits}", "BDT ১২৩.৫০"),
+        ("{cod:taka-words}", "One hundred twenty-three taka and fifty poisha only"),
+        ("{cod:bn-taka-words}", "একশত তেইশ টাকা পঞ্চাশ পয়সা মাত্র"),
+        ("{cod:taka-words|upper}", "ONE HUNDRED TWENTY-THREE TAKA AND FIFTY POISHA ONLY"),
     ],
 )
 def test_a_phrase_is_filled_from_the_data(phrase: str, text: str) -> None:

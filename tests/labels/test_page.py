@@ -147,6 +147,7 @@ def png(
         b"GIF89a" + bytes(40),
         b"\x89PNG\r\n\x1a\n" + bytes(100),
         png(9000, 9000, bytes(10)),
+        png(2001, 2000, bytes(251 * 2000)),
         png(0, 10, b""),
         png(100, 100, b"\0"),
         to_png(Page(64, 64, bytes(range(256)) * 2))[:60],
@@ -158,7 +159,20 @@ def png(
         png(1, 1, bytes(3), bits=16, extra=chunk(b"tRNS", bytes(2))),
     ],
     ids=[
-        *("empty", "gif", "zeros", "bomb", "no-width", "short", "cut", "no-data", "long", "tall", "black"),
+        *(
+            "empty",
+            "gif",
+            "zeros",
+            "bomb",
+            "one-row-of-dots-more",
+            "no-width",
+            "short",
+            "cut",
+            "no-data",
+            "long",
+            "tall",
+            "black",
+        ),
         *("no-palette", "transparent-16-bit"),
     ],
 )
@@ -185,6 +199,11 @@ def test_what_a_picture_says_beside_its_dots_is_never_unpacked(kind: bytes, head
         tracemalloc.stop()
     assert page == from_png(plain)
     assert peak < 1 << 20
+
+
+def test_a_picture_as_large_as_may_be_is_read() -> None:
+    assert from_png(to_png(Page(2000, 2000, bytes(250 * 2000)))).height == 2000
+    assert from_png(to_png(Page(8, MAX_PNG_HEIGHT, bytes(MAX_PNG_HEIGHT)))).height == MAX_PNG_HEIGHT
 
 
 def test_a_picture_of_16_bits_is_black_where_it_is_dark() -> None:

@@ -74,6 +74,12 @@ def test_every_label_speaks_both_languages(shipped: Template, script: str) -> No
     assert any(is_bangla(char) if script == "bn" else is_ascii_letter(char) for char in words)
 
 
+def test_a_cod_receipt_says_its_amount_in_digits_and_words_of_both_languages() -> None:
+    values = [getattr(placed.element, "value", None) for placed in find_template("cod-receipt-80").placed]
+    said = {part.formats for value in values if value for part in value.fields() if part.path == "cod.poisha"}
+    assert said == {("bn-money",), ("money",), ("bn-taka-words",), ("taka-words",)}
+
+
 def test_an_item_number_has_bars_of_three_dots_at_least(template: Template, fonts: Fonts) -> None:
     page = render(template, BARE, fonts=fonts)
     linear = next(placed for placed in template.placed if isinstance(placed.element, keys.Linear))

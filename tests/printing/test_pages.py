@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edge_agent.counter.parcel import Parcel
+from edge_agent.labels.faces import BOLD, DEBIAN_FONTS
 from edge_agent.labels.printery import Printery
 from edge_agent.labels.template import find_template
 from edge_agent.pages import Pages, printery
@@ -19,6 +20,7 @@ from edge_agent.printing.mark import marked
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.errors import ConfigError
+from edge_agent.sdk.values import Page
 from edge_agent.settings.load import load
 from simulators.demo.agent import TEMPLATE
 from simulators.demo.show import Show
@@ -111,6 +113,22 @@ async def test_a_label_is_as_large_on_every_head(tmp_path: Path, dpi: str, size:
     assert (page.width, page.height) == size
     assert ("Code128", parcel.item) in read(page)
     assert len(read(page)) == 2
+
+
+@pytest.mark.parametrize("setting", ['font_bangla = "{bold}"', "black_from = 200"])
+async def test_fonts_and_blackness_of_the_settings_are_on_the_label(tmp_path: Path, setting: str) -> None:
+    file = tmp_path / "booth.toml"
+    text = TEMPLATE.read_text("utf-8")
+
+    async def drawn(more: str) -> Page:
+        file.write_text(f"{text}\n[labels]\n{more}\n", "utf-8")
+        settings = load(file, Registry.installed())
+        made = Pages(printery(settings), settings, ManualClock(), boot="b", printer="printer-1")
+        return await made.draw("print-test-80", marked(made.test(), MARK), 0)
+
+    usual, other = await drawn(""), await drawn(setting.format(bold=DEBIAN_FONTS.bangla[BOLD]))
+    assert usual.height == other.height
+    assert usual != other
 
 
 async def test_a_receipt_template_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
