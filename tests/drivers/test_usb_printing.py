@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -30,13 +31,22 @@ ALL = pytest.mark.parametrize("language", SPECS)
 WAKES = {"tspl": tspl_page.WAKE, "epl2": epl2_page.WAKE}  # sent before a label, and no part of it
 
 
+class Talking(Protocol):
+    """A printer's end of a line, which counts what the printer has said."""
+
+    said: int
+
+    @property
+    def connected(self) -> bool: ...
+
+
 class Watched(SystemClock):
     """The time of a printer that is proved by being seen at it: it goes on once it was asked a few times.
 
     A real label takes a second or more. Here it takes milliseconds, which a busy machine may oversleep.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Talking) -> None:
         super().__init__()
         self._desk = desk
 
