@@ -53,6 +53,8 @@ def run_check(arguments: argparse.Namespace) -> int:
     tell("[]" if arguments.json else f"{arguments.file}: ok, {_summary(checked.settings)}")
     for key, path in _wanted_files(checked.settings):
         note(f"{key}: {path} is not there, or closed to you; the agent does not start without it")
+    for fault in _label_faults(checked.settings):
+        note(fault)
     return EXIT_OK
 
 
@@ -93,6 +95,12 @@ def _check(file: Path) -> Checked:
     from edge_agent.settings.load import check_file
 
     return check_file(file, Registry.installed())
+
+
+def _label_faults(settings: Settings) -> Iterator[str]:
+    from edge_agent.cli.label_check import label_faults
+
+    yield from label_faults(settings)
 
 
 def _report(problems: Sequence[Problem], *, as_json: bool) -> int:

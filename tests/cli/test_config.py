@@ -16,6 +16,7 @@ from edge_agent.cli.config import register
 from edge_agent.cli.places import DEFAULT_FILE
 from edge_agent.registry import Registry
 from edge_agent.settings.load import check, load
+from tests.cli.program import settings_file
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "config" / "booth.example.toml"
@@ -63,6 +64,51 @@ def test_a_file_that_the_agent_needs_and_that_is_not_there_is_told_beside(
     key.write_text("00" * 32)
     assert run("check", settings) == 0
     assert capsys.readouterr().err == ""
+
+
+OWN = (
+    '[label]\nschema = 1\nkind = "slip"\ntitle = "Own"\nsize_mm = [100, 50]\n[data]\n'
+    '"item.number" = { type = "text" }\n"recipient.name" = { type = "text" }\n'
+    '[[element]]\nid = "who"\ntype = "text"\nat = [2, 2]\nsize = [90, 6]\n'
+    'value = "{item.number}"\nfont_mm = 4\n'
+)
+PRINTER = '[[printer]]\nid = "p-1"\ndriver = "escpos"\nport = "tcp:10.0.0.1:9100"\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "template", "said"),
+    [
+        ('[counter]\nlabel = "parcel-81"\n', OWN, ["counter.label: ", "did you mean 'parcel-80'?"]),
+        ('[counter]\nreceipt = "own"\n' + PRINTER, "x = [", ["counter.receipt: ", "'own'", "no TOML"]),
+        (
+            '[counter]\nlabel = "own"\n' + PRINTER,
+            OWN.replace("{item.number}", "{recipient.name}"),
+            ["counter.label: ", "'who'", "'recipient.name'", "is missing"],
+        ),
+        ('[counter]\nlabel = "own"\n' + PRINTER, OWN, ["counter.label: ", "800 dots wide", "of p-1 576"]),
+        (PRINTER + 'dpi = "180"\nwidth_dots = 384\n', OWN, ["'parcel-80' is 510 dots wide at 180 dpi"]),
+        (PRINTER + 'dpi = "180"\nwidth_dots = 512\n', OWN, []),
+        ('[counter]\nlabel = ""\n', OWN, []),
+        ('[counter]\nflow = "none"\nlabel = "own"\n', "x = [", []),
+    ],
+    ids=["unknown", "no-toml", "field", "wide", "wide-by-dpi", "fits", "no-label", "no-flow"],
+)
+def test_a_label_that_would_not_come_out_is_told_beside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, template: str, said: list[str]
+) -> None:
+    (tmp_path / "own.toml").write_text(template)
+    settings = settings_file(tmp_path, f'[labels]\ntemplates = "{tmp_path}"\n{more}')
+    assert run("check", settings) == 0
+    out, err = capsys.readouterr()
+    assert ": ok, " in out
+    assert [words for words in said if words not in err] == [], err
+    assert len(err.splitlines()) == bool(said)
+
+
+def test_fonts_that_are_not_there_are_told_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = settings_file(tmp_path, f'[labels]\nfont_bangla = "{tmp_path}/none.ttf"\n')
+    assert run("check", settings) == 0
+    assert "fonts-noto-core" in capsys.readouterr().err
 
 
 def test_a_broken_file_ends_with_2_and_one_line_for_each_problem(
