@@ -137,10 +137,7 @@ def _overlaps(template: Template) -> None:
 
 
 def _reprint_mark(template: Template) -> None:
-    if template.label.kind != "label":
-        return
-    marks = [placed for placed in template.placed if isinstance(placed.element, keys.Reprint)]
-    if not any(not mark.when and not mark.unless for mark in marks):
+    if template.label.kind == "label" and not template.marks_reprints:
         raise refusal(
             template.name, "a label needs an element of type 'reprint' without condition", key="element"
         )

@@ -71,6 +71,12 @@ def render(
             "label.request",
             f"dpi {dpi} or reprint {reprint} is outside {MIN_DPI}-{MAX_DPI} or 0-{MAX_REPRINT}",
         )
+    if reprint and not template.marks_reprints:
+        raise CommandError(
+            "label.no_reprint_mark",
+            f"template {template.name!r} has no element of type 'reprint' without condition",
+            hint="a second one would look like the first: order a new job, or mend the template",
+        )
     drawing = _Drawing(template, Record(template.fields, data), fonts, dpi, reprint)
     drawing.check_lists()
     drawing.begin(_ground(template, fonts, dpi))

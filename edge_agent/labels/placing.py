@@ -94,6 +94,12 @@ class Template:
     pictures: Mapping[str, Page]
     repeats: tuple[Repeat, ...] = ()
 
+    @property
+    def marks_reprints(self) -> bool:
+        """Whether every reprint of it would be told from the original, whatever the data."""
+        marks = [placed for placed in self.placed if isinstance(placed.element, keys.Reprint)]
+        return any(not mark.when and not mark.unless for mark in marks)
+
 
 def stroke_mm(element: keys.Line | keys.Box) -> Decimal:
     """How thick the stroke is, at any resolution."""

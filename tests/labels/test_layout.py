@@ -190,6 +190,16 @@ def test_each_reprint_looks_different(fonts: Fonts) -> None:
     assert len(pages) == 4
 
 
+@pytest.mark.parametrize("elements", [TEXT, MARK + 'when = ["note"]\n', MARK + 'unless = ["note"]\n'])
+def test_a_reprint_that_could_look_like_the_original_is_not_drawn(fonts: Fonts, elements: str) -> None:
+    slip = template_of(elements)
+    for note in (None, "hello"):
+        render(slip, {**DATA, "note": note}, fonts=fonts)
+        with pytest.raises(CommandError) as refusal:
+            render(slip, {**DATA, "note": note}, fonts=fonts, reprint=1)
+        assert refusal.value.code == "label.no_reprint_mark"
+
+
 @pytest.mark.parametrize(
     ("dpi", "reprint"), [(0, 0), (149, 0), (10**6, 0), (203, -1), (203, MAX_REPRINT + 1)]
 )
