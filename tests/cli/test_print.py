@@ -18,6 +18,7 @@ from edge_agent.labels.page import from_png
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, Stage, stage
 from tests.cli.program import edge_agent
+from tests.labels.hostile import HOSTILE
 from tests.local.test_client import answering
 from tests.system.clerk import Clerk, codes_on, mark_on
 from tools.label_samples import COD_RECEIPT
@@ -154,6 +155,36 @@ async def test_the_preview_is_what_comes_out_on_paper(running: Stage, shell: She
     paper = label.page.data[: len(page.data)]
     assert sum((ours ^ theirs).bit_count() for ours, theirs in zip(page.data, paper, strict=True)) < 12
     assert not any(label.page.data[len(page.data) :]), "only feed follows"
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+async def test_hostile_names_come_out_as_ink_or_are_refused_by_element(
+    running: Stage, shell: Shell, tmp_path: Path
+) -> None:
+    """From the file through ledger, queue and driver: the strict printer sees only our own commands."""
+    file = tmp_path / "cod.json"
+    for kind in (
+        "escpos-words",
+        "zpl-words",
+        "toml",
+        "html",
+        "bidi",
+        "esc-pos",
+        "real-time",
+        "emoji",
+        "10-kB",
+    ):
+        before = len(running.printer.tray.labels)
+        fields = {**COD_RECEIPT["bangla"], "recipient": {"name": HOSTILE[kind]}}
+        file.write_text(json.dumps(fields), encoding="utf-8")
+        code, shown = await shell("label", "cod-receipt-80", "--data", str(file))
+        await running.until("the printer has finished", lambda: running.printer.idle)
+        came_out = len(running.printer.tray.labels) - before
+        assert came_out == (1 if code == 0 else 0), (kind, shown)
+        assert code == 0 or "element 'recipient'" in shown, (kind, shown)
+        assert (code == 0) == (kind not in {"esc-pos", "real-time", "emoji", "10-kB"}), (kind, shown)
+    assert not running.printer.violations
 
 
 @pytest.mark.system

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from PIL import Image
 
 from edge_agent.registry import Registry
 from edge_agent.settings.load import load
@@ -144,6 +145,27 @@ def test_without_input_it_runs_until_a_signal_and_cleans_up(tmp_path: Path, numb
         program.process.send_signal(number)
         assert program.process.wait(DEADLINE_S) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finer_head_has_more_dots_and_as_much_paper(tmp_path: Path) -> None:
+    with edge_sim(
+        "printer",
+        "--language",
+        "tspl",
+        "--dpi",
+        "300",
+        "--tcp",
+        "127.0.0.1:0",
+        "--labels",
+        tmp_path / "labels",
+    ) as program:
+        url = program.line("listens").rsplit(" ", 1)[1]
+        with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), DEADLINE_S) as host:
+            raster = b"BITMAP 0,0,156,1,0," + bytes(156)
+            host.sendall(b"SIZE 104 mm,10 mm\r\nCLS\r\n" + raster + b"\r\nPRINT 1,1\r\n")
+            assert program.line("label") == "label: whole, 120 rows"
+    with Image.open(tmp_path / "labels" / "0001.png") as label:
+        assert label.size == (1248, 120)
 
 
 def test_a_printer_keeps_its_labels_and_says_so(tmp_path: Path) -> None:
