@@ -135,9 +135,9 @@ def rows(page: Page, head_dots: int = 576) -> bytes:
     return b"".join(line.ljust(wide, b"\0") for line in lines)
 
 
-async def job_length(able: frozenset[str] = EVERYTHING) -> int:
+async def job_length(able: frozenset[str] = EVERYTHING, job: PrintJob = JOB) -> int:
     """How many bytes the job takes."""
     bench = Bench(able)
     async with driven(bench.driver):
         await bench.settle()
-        return (await bench.print()).accepted_bytes
+        return (await bench.print(job)).accepted_bytes

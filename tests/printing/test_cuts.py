@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from edge_agent.sdk.errors import EdgeError
 from edge_agent.sdk.values import Page, PrintJob, PrintResult, Proof
 from tests.drivers.escpos_bench import PAGE, QUESTION_BYTES, Bench, job_length
 from tests.drivers.rig import driven
+from tests.drivers.test_cut_labels import strip
 
+SHARES = 8  # of all cuts, each a test of its own: one must end within its time
 ENDS = frozenset({"sent", "confirmed", "unconfirmed", "failed", "expired", "cancelled"})
 WISH = Wish(Requester.CENTRE, "L-1", Kind.LABEL, "t", {"item": {"number": "N"}})
 
@@ -31,7 +33,8 @@ WISH = Wish(Requester.CENTRE, "L-1", Kind.LABEL, "t", {"item": {"number": "N"}})
 class Booth:
     """A queue on a ledger, and one printer behind its driver."""
 
-    def __init__(self, ledger: Ledger, bench: Bench) -> None:
+    def __init__(self, ledger: Ledger, bench: Bench, page: Page) -> None:
+        self.page = page
         self.ledger = ledger
         self.bench = bench
         self.attempts: list[tuple[str, int]] = []
@@ -50,7 +53,7 @@ class Booth:
             return PrintResult(job.job, job.attempt, Proof.UNKNOWN, 0, error.code)
 
     async def _draw(self, template: str, data: Mapping[str, object], reprint: int, dpi: int) -> Page:
-        return PAGE
+        return self.page
 
     async def state(self) -> str:
         known = await self.ledger.prints.named("centre", "L-1")
@@ -83,10 +86,10 @@ class Booth:
 
 
 @asynccontextmanager
-async def booth(folder: Path, bench: Bench | None = None) -> AsyncIterator[Booth]:
-    """A booth on this folder; the printer is the one of `bench`, else a new one."""
+async def booth(folder: Path, page: Page = PAGE) -> AsyncIterator[Booth]:
+    """A booth on this folder, which prints this page on a new printer."""
     ledger = await Ledger.open(folder / "ledger.db", "boot", limits=Limits(reserve_mib=1, refuse_free_mib=0))
-    made = Booth(ledger, bench or Bench())
+    made = Booth(ledger, Bench(), page)
     try:
         async with driven(made.bench.driver):
             await made.bench.settle()
@@ -108,9 +111,9 @@ def copy_of(folder: Path) -> None:
         shutil.copy(file, folder / "cut")
 
 
-async def a_link_cut_at(stop: int, folder: Path) -> None:
+async def a_link_cut_at(stop: int, folder: Path, page: Page) -> None:
     """The port takes so many bytes of the label and no more; later it is well again."""
-    async with booth(folder) as made:
+    async with booth(folder, page) as made:
         link = made.bench.link
         link.write_limit = len(link.written) + QUESTION_BYTES + stop
         await made.queue.order(WISH)
@@ -127,15 +130,15 @@ async def a_link_cut_at(stop: int, folder: Path) -> None:
         assert len(made.attempts) == 1 or not stop
 
 
-async def an_agent_cut_at(stop: int, folder: Path) -> None:
+async def an_agent_cut_at(stop: int, folder: Path, page: Page) -> None:
     """The agent dies when the port has taken so many bytes; another one comes up on its disk."""
-    async with booth(folder) as made:
+    async with booth(folder, page) as made:
         link = made.bench.link
         link.stall_at = len(link.written) + QUESTION_BYTES + stop
         await made.queue.order(WISH)
         await made.until(lambda: bool(made.attempts) and len(link.written) >= (link.stall_at or 0))
         copy_of(folder)
-    async with booth(folder / "cut") as made:
+    async with booth(folder / "cut", page) as made:
         assert await made.ends() == "unconfirmed", stop
         assert (await made.queue.order(WISH)).step.state.value == "unconfirmed"
         await made.pause(30)
@@ -143,27 +146,32 @@ async def an_agent_cut_at(stop: int, folder: Path) -> None:
         assert made.labels() == 0
 
 
+CutAt = Callable[[int, Path, Page], Awaitable[None]]
+
+
 @pytest.mark.parametrize("cut", [a_link_cut_at, an_agent_cut_at])
 async def test_a_label_cut_at_some_bytes_is_never_printed_twice_and_never_claimed(
-    cut: Callable[[int, Path], object], tmp_path: Path
+    cut: CutAt, tmp_path: Path
 ) -> None:
     length = await job_length()
     for stop in sorted({0, 1, 2, *range(3, length, length // 9), length - 1}):
         folder = tmp_path / str(stop)
         folder.mkdir()
-        await cut(stop, folder)  # type: ignore[misc]  # a coroutine function
+        await cut(stop, folder, PAGE)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("cut", [a_link_cut_at, an_agent_cut_at])
-async def test_a_label_cut_at_every_byte_is_never_printed_twice_and_never_claimed(
-    cut: Callable[[int, Path], object], tmp_path: Path
+async def test_a_real_label_cut_at_every_byte_is_never_printed_twice_and_never_claimed(
+    cut: CutAt, share: int, tmp_path: Path
 ) -> None:
-    for stop in range(await job_length()):
+    page = strip()
+    for stop in range(share, await job_length(job=PrintJob("job-1", page)), SHARES):
         folder = tmp_path / str(stop)
         folder.mkdir()
-        await cut(stop, folder)  # type: ignore[misc]  # a coroutine function
+        await cut(stop, folder, page)
         shutil.rmtree(folder)
 
 
