@@ -33,6 +33,10 @@ WAITING = 16  # taken and not yet begun: more than a centre that waits for answe
 # The same again for orders to many: each may wait an hour for its turn, and must not keep a booth's own out.
 WAITING_FOR_MANY = 16
 
+# Failed is what the centre must take it for; that nothing was done is more than anybody knows.
+CUT_OFF = {"code": "agent.restarted", "error": "the agent stopped meanwhile: it may be done, or half done"}
+TOO_LONG = {"code": "command.timeout", "error": "broken off: the device may have done it, or do it yet"}
+
 Inbox = asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]]
 
 
@@ -81,7 +85,7 @@ class Router:
                 elif taken.state == RESTARTING:
                     await self.end(taken.id, taken.type, "done", {"restarted": True})
                 else:
-                    await self.end(taken.id, taken.type, "failed", {"code": "agent.restarted"})
+                    await self.end(taken.id, taken.type, "failed", dict(CUT_OFF))
         except DeviceError as error:
             log.error("%s", error)
         self.taken_up.set()
@@ -182,7 +186,7 @@ class Router:
             refusal: JsonValue = {"code": error.code, "error": error.message, "hint": error.hint}
             await self.end(command.id, command.type, "failed", refusal)
         except TimeoutError:
-            await self.end(command.id, command.type, "failed", {"code": "command.timeout"})
+            await self.end(command.id, command.type, "failed", dict(TOO_LONG))
         else:
             if isinstance(result, AfterRestart):
                 await self._hand_over(command, result)
