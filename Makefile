@@ -46,7 +46,7 @@ bench: setup  ## latency, start, idle, throughput, drain beside a bare floor of 
 vm-test: setup  ## the agent on a real kernel with simulated USB devices (QEMU); ARGS="-m vm" for its torture, too
 	@tools/vm/setup.sh
 	@$(PY) -m tests.vm.images
-	@$(PY) -m pytest tests/vm -m "vm and not torture" -n 3 --maxschedchunk 1 $(ARGS)
+	@$(PY) -m pytest tests/vm -m "vm and not torture" -n 4 --maxschedchunk 1 $(ARGS)
 
 clean:  ## remove what was built
 	@rm -rf .venv .work .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

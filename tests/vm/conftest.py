@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _longest_first(items: list[pytest.Item]) -> list[pytest.Item]:
-    """So that two workers end together; at first each makes another of the prepared guests."""
+    """So that the workers end together; at first each makes another of the prepared guests."""
     cuts = [item for item in items if item.path.name == POWER]
     own = [item for item in items if item.path.name in OWN_GUEST]
     rest = [item for item in items if item not in {*cuts, *own}]

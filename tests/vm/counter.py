@@ -46,6 +46,7 @@ class Counter:
         self.idle = True
         self.dark = asyncio.Event()
         self.listening = False
+        self.crashed = ""  # why the counter in the guest ended by itself, which it must not
         self.on_saved: Callable[[str], None] = lambda _: None
         self.on_scan: Callable[[str], None] = lambda _: None
         self.on_label: Callable[[], None] = lambda: None
@@ -62,6 +63,10 @@ class Counter:
         link.setblocking(False)
         reader, self._writer = await asyncio.open_connection(sock=link, limit=LINE_BYTES)
         self._reading = asyncio.create_task(self._read(reader))
+
+    def start(self, synchronous: str) -> None:
+        """Switch the booth on: its disk is mounted, its agent started."""
+        self._order(do="start", synchronous=synchronous)
 
     async def ended(self) -> None:
         """What was on the line when the power went has been seen."""
@@ -93,6 +98,8 @@ class Counter:
         try:
             async with asyncio.timeout(timeout_s):
                 while not true():
+                    if self.crashed:
+                        raise DeviceError("counter.crashed", self.crashed)
                     if self.dark.is_set():
                         raise DeviceError("counter.dark", f"the power went before: {what}")
                     self.changed.clear()
@@ -150,6 +157,8 @@ class Counter:
             self.on_label()
         elif "idle" in news:
             self.idle = news["idle"]
+        elif "crashed" in news:
+            self.crashed = news["crashed"]
         elif "listening" in news:
             self.listening = True
         else:

@@ -2,10 +2,12 @@
 
 Owns: the data disk's place, starting the agent, passing on orders from the host and news to it.
 Must not know: what the clerk on the host does, when the power goes.
+It stands by in the saved state, its devices plugged in: what a power cut is about begins with the agent.
 
 The host's end of the line is tests.vm.counter. One JSON object a line:
-    in:  {"do": "scan", "text": …}  {"do": "put", "load": …}  {"do": "ask", "id": 1, "request": {…}}
-    out: {"told": {…}}  {"label": {…}}  {"idle": true}  {"answer": {…}, "id": 1}
+    in:  {"do": "start", "synchronous": "FULL"}, first
+         {"do": "scan", "text": …}  {"do": "put", "load": …}  {"do": "ask", "id": 1, "request": {…}}
+    out: {"told": {…}}  {"label": {…}}  {"idle": true}  {"answer": {…}, "id": 1}  {"crashed": …}
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ import contextlib
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
+import traceback
 import zlib
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -42,10 +44,15 @@ from simulators.usb.ftdi import ADAPTER, Ftdi
 from simulators.usb.pipe import StreamFunction, UsbEndpoint
 from simulators.usb.printer import ESCPOS, UsbPrinter
 from simulators.usb.serial_line import SerialLine
+from tests.vm.inside import eventually
 
 PORT = "/dev/virtio-ports/edge.stream"
 STATE = "/var/lib/edge-agent"
 SOCKET = "/run/edge-agent.sock"
+CONSOLE = "/dev/ttyS0"
+DATA_DISK = "/dev/disk/by-id/virtio-data"
+PLUGGED_IN = Path("/run/counter.json")
+MOST_DESCRIPTORS = 256  # of a fresh child of the resident; it has about ten
 CONFIG = Path("/run/booth.toml")
 LINE_BYTES = 1 << 20
 IDLE_LOOK_S = 0.05
@@ -82,37 +89,82 @@ cp /project/systemd/*.rules /etc/udev/rules.d/ && udevadm control --reload
 ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up
 mkdir -p /var/lib/edge-agent
 """
-MODULES = ("edge_agent.app", "edge_agent.cli.run", "edge_agent.settings.load", "tests.vm.counter_inside")
+MODULES = (
+    "drivers.printers.escpos",
+    "edge_agent.app",
+    "edge_agent.cli.run",
+    "edge_agent.labels.files",
+    "edge_agent.labels.layout",
+    "edge_agent.settings.here",
+    "edge_agent.settings.layers",
+    "edge_agent.settings.load",
+    "encodings.idna",
+    "tests.vm.counter_inside",
+)
 
 
-def serve(synchronous: str = "FULL") -> None:
-    """Work until the power goes, or the host hangs up."""
-    subprocess.run(["mount", "/dev/disk/by-id/virtio-data", STATE], check=True)
-    asyncio.run(_serve(_agent_in_waiting(synchronous)))
+def stand_by() -> None:
+    """Leave a counter behind whose devices are plugged in; the agent waits in it to be started."""
+    if os.fork() == 0:
+        _leave_the_caller()
+        asyncio.run(_serve(_agent_in_waiting()))
+    eventually(PLUGGED_IN.exists, "the counter's devices are made")
+    ports = json.loads(PLUGGED_IN.read_text(encoding="utf-8"))
+    for url in ports.values():
+        eventually(Path(url.partition(":")[2]).exists, f"{url} is there")
 
 
-async def _serve(start: Callable[[dict[str, str]], int]) -> None:
+def _leave_the_caller() -> None:
+    """Outlive the call: its pipe and output are closed here, its end ends its own process group only."""
+    os.setsid()
+    console = os.open(CONSOLE, os.O_WRONLY)
+    os.dup2(console, 1)
+    os.dup2(console, 2)  # what it says outlives the power cut
+    os.closerange(3, MOST_DESCRIPTORS)
+
+
+async def _serve(start: Callable[[str], None]) -> None:
+    """Work until the power goes."""
     async with contextlib.AsyncExitStack() as stack:
-        host = await stack.enter_async_context(_host_line())
+        host = _Line(os.open(PORT, os.O_RDWR | os.O_NONBLOCK))
         scanner, scale, printer = await _devices(stack, host.tell)
         ports = {
             "scanner": scanner.endpoint.url,
             "scale": scale.endpoint.url,
             "printer": printer.endpoint.url,
         }
-        agent = start(ports)
-        stack.callback(os.kill, agent, signal.SIGKILL)
+        _tell_ports(ports)
+        await host.connected()
         orders: dict[str, Callable[[Any], Any]] = {
             "scan": lambda order: scanner.scan(order["text"]),
             "put": lambda order: _put(scale, order["load"]),
             "ask": lambda order: _ask(host, order),
         }
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_watch(host))
-            group.create_task(_tell_idle(host, printer))
-            async for order in host.orders():
-                group.create_task(orders[order["do"]](order))
-            raise EOFError("the host hung up")
+        try:
+            async with asyncio.TaskGroup() as group:
+                async for order in host.orders():
+                    if order["do"] == "start":
+                        await asyncio.to_thread(_mount)
+                        start(order["synchronous"])
+                        group.create_task(_watch(host))
+                        group.create_task(_tell_idle(host, printer))
+                    else:
+                        group.create_task(orders[order["do"]](order))
+        except BaseException:
+            host.tell(crashed=traceback.format_exc())
+            raise
+
+
+def _mount() -> None:
+    subprocess.run(["mount", DATA_DISK, STATE], check=True)
+
+
+def _tell_ports(ports: dict[str, str]) -> None:
+    """To the agent in its configuration, to `stand_by` in a file that is whole when it is there."""
+    CONFIG.write_text(SETTINGS.format(**ports), encoding="utf-8")
+    fresh = PLUGGED_IN.with_suffix(".new")
+    fresh.write_text(json.dumps(ports), encoding="utf-8")
+    fresh.replace(PLUGGED_IN)
 
 
 class _Line:
@@ -131,6 +183,15 @@ class _Line:
             except BlockingIOError:
                 select.select([], [self._port], [])
 
+    async def connected(self) -> None:
+        """Until the host is there: without it, a watched port would keep the loop busy."""
+        port = select.poll()
+        port.register(self._port, select.POLLIN)
+        while True:
+            if not any(event & select.POLLHUP for _, event in port.poll(0)):
+                return
+            await asyncio.sleep(IDLE_LOOK_S)
+
     async def orders(self) -> AsyncIterator[dict[str, Any]]:
         loop = asyncio.get_running_loop()
         arrived = asyncio.Event()
@@ -144,16 +205,6 @@ class _Line:
                     for one in lines:
                         yield json.loads(one)
             await asyncio.sleep(0.01)
-
-
-@contextlib.asynccontextmanager
-async def _host_line() -> AsyncIterator[_Line]:
-    port = os.open(PORT, os.O_RDWR | os.O_NONBLOCK)
-    try:
-        yield _Line(port)
-    finally:
-        asyncio.get_running_loop().remove_reader(port)
-        os.close(port)
 
 
 async def _devices(
@@ -185,19 +236,18 @@ def _packed(label: Label) -> dict[str, object]:
     return {"mark": label.mark.value, "width": page.width, "height": page.height, "data": data}
 
 
-def _agent_in_waiting(synchronous: str) -> Callable[[dict[str, str]], int]:
+def _agent_in_waiting() -> Callable[[str], None]:
     """A child with everything imported, made before there is a loop; it runs the agent once it is told to."""
     heard, say = os.pipe()
-    child = os.fork()
-    if child == 0:
+    if os.fork() == 0:
         os.close(say)
-        os.read(heard, 1)
-        _be_the_agent(synchronous)
+        if synchronous := os.read(heard, 64).decode():
+            _be_the_agent(synchronous)
+        os._exit(1)
+    os.close(heard)
 
-    def start(ports: dict[str, str]) -> int:
-        CONFIG.write_text(SETTINGS.format(**ports), encoding="utf-8")
-        os.write(say, b"!")
-        return child
+    def start(synchronous: str) -> None:
+        os.write(say, synchronous.encode())
 
     return start
 
@@ -208,9 +258,6 @@ def _be_the_agent(synchronous: str) -> None:
     from edge_agent.ledger.ledger import Ledger
 
     code = 1
-    console = os.open("/dev/ttyS0", os.O_WRONLY)
-    os.dup2(console, 1)
-    os.dup2(console, 2)  # its log outlives the power cut
     try:
         strong = Ledger.open.__func__  # type: ignore[attr-defined]
         weak = {} if synchronous == "FULL" else {"synchronous": synchronous}

@@ -23,7 +23,8 @@ DROP_INS = "/etc/systemd/system/edge-agent.service.d"
 LIBRARY = "/usr/lib/edge-agent"
 RESULT = "/var/lib/edge-agent/probe.json"
 START_S = 1200.0  # emulated, and the host may be busy
-DEVICES = ("ftdi-scanner", "cdc-scale", "printer", "hid-scale", "wedge")  # on ports 1 to 5 of the hub
+# On ports 1 to 6 of the hub; the two HID scales are hid-scale-1 and hid-scale-2.
+DEVICES = ("ftdi-scanner", "cdc-scale", "printer", "hid-scale", "wedge", "hid-scale")
 OURS = ("tests/vm/installed.py", "tests/vm/probe.py")
 SOURCES = ("pyproject.toml", "edge_agent", "drivers", "simulators", "systemd", *OURS)
 LAUNCHER = f"""#!/usr/bin/python3 -B
@@ -151,7 +152,8 @@ def install(guest: Guest) -> None:
         "--speed 10000 --capacity 15"
     )
     guest.wait_until(f"test -S {CONTROL}")
-    guest.wait_until("test -e /dev/edge-agent/hidraw-platform-vhci_hcd.0-usb-0:4:1.0")
+    for port in (4, 6):
+        guest.wait_until(f"test -e /dev/edge-agent/hidraw-platform-vhci_hcd.0-usb-0:{port}:1.0")
     guest.run("udevadm settle")
 
 
@@ -195,6 +197,17 @@ def await_status(role: str, wanted: str, at_most_s: float = 240.0) -> None:
             return
         assert time.monotonic() < deadline, f"{role} is not {wanted}: {devices}"
         time.sleep(0.1)
+
+
+def await_restart(role: str, at_most_s: float = 240.0) -> None:
+    """Until an agent that is being started anew has this device ready; meanwhile nobody listens."""
+    deadline = time.monotonic() + at_most_s
+    while True:
+        try:
+            return await_status(role, "ready")
+        except OSError:
+            assert time.monotonic() < deadline, "the agent does not listen"
+            time.sleep(0.1)
 
 
 def order(line: str) -> str:

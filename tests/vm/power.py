@@ -29,10 +29,10 @@ from simulators.central.check import check
 from simulators.central.server import Central
 from tests.system.clerk import Clerk, mark_on
 from tests.vm.counter import Counter, Seen
-from tests.vm.counter_inside import MODULES, PREPARE, serve
+from tests.vm.counter_inside import MODULES, PREPARE, stand_by
 from tests.vm.disk_check import OnDisk, look
 from tests.vm.disk_log import Loss, after_cut, make_log
-from tests.vm.guest import Guest, GuestError
+from tests.vm.guest import Guest
 from tests.vm.installed import SOURCES, name_the_drivers
 from tests.vm.machine import Image, Saved, Wiring, copy_disk
 from tests.vm.moments import MOMENTS, ORDERING, choose
@@ -106,7 +106,6 @@ class Chain:
             guest = await asyncio.to_thread(
                 stack.enter_context, awake(self._image, folder, self._saved, wiring)
             )
-            serving = asyncio.create_task(asyncio.to_thread(self._serve, guest))
             await counter.connect(guest.machine)
             try:
                 async with asyncio.timeout(RUN_S):
@@ -114,21 +113,13 @@ class Chain:
             finally:
                 guest.machine.cut_power()
                 await counter.ended()
-                reason = await serving
-            if moment == WHOLE_RUN and "is gone" not in reason:
-                self.findings.append(f"the counter ended: {reason}")
-
-    def _serve(self, guest: Guest) -> str:
-        """The counter inside, until its power goes; how it ended."""
-        try:
-            guest.call(serve, timeout_s=RUN_S, synchronous=self._synchronous)
-        except (GuestError, OSError) as error:
-            return str(error)
-        return "it ended by itself"
+            if counter.crashed:
+                self.findings.append(f"the counter ended: {counter.crashed}")
 
     async def _work(self, counter: Counter, guest: Guest, central: Central, moment: str) -> None:
         """A day's work until the power goes; without a cut, until the centre has everything."""
         if moment == WHOLE_RUN:
+            counter.start(self._synchronous)
             await self._day(counter, central, 2)
             self._jobs = await self.orders.ended(counter)
             print(self._folder.name, *(f"{job['order']} {job['state']}" for job in self._jobs), flush=True)
@@ -137,6 +128,7 @@ class Chain:
         log = self._folder / "writes.log"
         cutting = choose(moment, counter, self.orders, guest.machine, log, self._dice)
         ordering = central if moment in ORDERING else None
+        counter.start(self._synchronous)
         day = asyncio.create_task(self._day(counter, ordering, MOST_PARCELS))
         dark = asyncio.create_task(counter.dark.wait())
         await asyncio.wait((day, dark), return_when=asyncio.FIRST_COMPLETED)
@@ -247,3 +239,4 @@ def _prepare(guest: Guest) -> None:
     guest.run(PREPARE)
     guest.call(name_the_drivers, library="/opt/edge-agent/site")
     guest.warm(MODULES)
+    guest.call(stand_by)
