@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, shared: Shared, door: Door) -> None:
         self._loop = asyncio.get_running_loop()
         self._door = door
+        self.shared = shared
         self._transport: asyncio.Transport | None = None
         self._codec = PacketCodec(limit=shared.faults.maximum_packet_size or PACKET_LIMIT)
         self._out: list[bytes] = []

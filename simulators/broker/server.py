@@ -19,6 +19,7 @@ from simulators.mqtt.reasons import Reason
 
 BACKLOG = 4096  # a fleet that comes back at once; the kernel's own limit is usually the same
 CONNECTIONS_LIMIT = 20_000  # two fleets of 9,000; a flood of sockets is refused at the door
+THRESHOLD_TURNS = 3  # of the loop, from a connection's acceptance to its protocol's first word
 STOP_TIMEOUT_S = 3.0  # a goodbye takes one turn of the loop; stragglers are cut off after this
 
 
@@ -65,16 +66,16 @@ class Broker:
     async def stop(self) -> None:
         """Say goodbye to all, free every socket, forget everything; safe to call twice."""
         await self._cancel_healing()
-        self._close_doors()
+        shared, self._shared = self._shared, None
+        await self._close_doors()
         self._release_port()
         self.thaw()
         for connection in list(self._connections):
             connection.conversation.evict(Reason.SERVER_SHUTTING_DOWN)
             connection.hang_up()
         await self._until_empty()
-        if self._shared is not None:
-            self._shared.registry.close()
-        self._shared = None
+        if shared is not None:
+            shared.registry.close()
 
     async def __aenter__(self) -> Broker:
         await self.start()
@@ -106,7 +107,7 @@ class Broker:
         """The network is gone: connections break, new ones are refused; back after `for_s` or with `heal`."""
         await self._cancel_healing()
         if self._server is not None:
-            self._close_doors()
+            await self._close_doors()
             self._held_port = self._bind()
         self.drop_connections()
         await self._until_empty()
@@ -124,8 +125,9 @@ class Broker:
         self._empty.clear()
         if self._frozen:
             connection.freeze()
-        if len(self._connections) > CONNECTIONS_LIMIT:
-            connection.abort()
+        late = connection.shared is not self._shared or self._held_port is not None
+        if late or len(self._connections) > CONNECTIONS_LIMIT:
+            connection.abort()  # a late one was on its way in when the door was closed
 
     def left(self, connection: Connection) -> None:
         """A socket is free again (for connections only)."""
@@ -150,10 +152,20 @@ class Broker:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(shared, self), sock=door, backlog=BACKLOG)
 
-    def _close_doors(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+    async def _close_doors(self) -> None:
+        """Take nobody in, let those who are on the threshold in, then close.
+
+        asyncio lets go of a connection, unclosed, whose server is closed while it comes in: its client hangs.
+        """
+        server, self._server = self._server, None
+        if server is None:
+            return
+        loop = asyncio.get_running_loop()
+        for door in server.sockets:
+            loop.remove_reader(door.fileno())
+        for _ in range(THRESHOLD_TURNS):
+            await asyncio.sleep(0)
+        server.close()
 
     def _release_port(self) -> None:
         if self._held_port is not None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import socket
 
 import pytest
 
@@ -202,6 +205,23 @@ async def test_stopping_in_the_middle_of_a_cut_leaves_nothing():
         await broker.cut(30.0)
     async with Broker(port=broker.port):
         pass
+
+
+@pytest.mark.parametrize("ending", ["stop", "cut"])
+@pytest.mark.parametrize("turns", range(5))
+async def test_who_comes_in_while_the_door_is_closed_is_told(ending, turns):
+    """At whatever turn of the loop: a connection that nobody closes would leave its client waiting."""
+    async with Broker() as broker:
+        with socket.create_connection(("127.0.0.1", broker.port)) as guest:
+            guest.setblocking(False)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await getattr(broker, ending)()
+            async with asyncio.timeout(10):
+                with contextlib.suppress(ConnectionResetError):
+                    assert await asyncio.get_running_loop().sock_recv(guest, 1) == b""
+        assert broker.connections == 0
+    gc.collect()
 
 
 async def test_the_nth_puback_carries_a_reason_is_late_or_ends_the_connection(broker):
