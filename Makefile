@@ -30,7 +30,7 @@ contracts:
 	@.venv/bin/lint-imports --no-logo
 
 unit:  ## the tests alone, side by side: most of them wait
-	@$(PY) -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(PY) -m pytest -n 4 --dist worksteal $(ARGS)
 
 shake: setup  ## the tests on a machine that is slow at the worst moments; ARGS="tests/uplink" for some of them
 	@$(PY) -m pytest -p tests.shake -n 3 --dist worksteal -o timeout=900 $(ARGS)

@@ -162,7 +162,7 @@ def strip() -> Page:
     return Page(PAGE.width, REAL_ROWS, b"".join(rows[blackest : blackest + REAL_ROWS]))
 
 
-CASES = [*((language, strip) for language in SPECS), ("zpl", sticker)]  # compressed, a whole one is 3 kB
+CASES = [*((language, strip) for language in SPECS), *((one, sticker) for one in ("zpl", "escpos", "tspl"))]
 
 
 @pytest.mark.torture

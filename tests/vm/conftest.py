@@ -30,7 +30,7 @@ LAST_WORDS = (
 KERNEL_LINES = 40  # shown with a failure: CI keeps nothing but its log
 
 POWER = "test_power_cut.py"  # the longest tests
-OWN_GUEST = ("test_service.py", "test_hid_service.py")
+OWN_GUEST = ("test_service.py", "test_hid_service.py", "test_print_service.py")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 FAILED = pytest.StashKey[bool]()
 

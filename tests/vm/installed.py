@@ -22,6 +22,7 @@ CONTROL = "/run/usb-devices.sock"
 DROP_INS = "/etc/systemd/system/edge-agent.service.d"
 LIBRARY = "/usr/lib/edge-agent"
 RESULT = "/var/lib/edge-agent/probe.json"
+PAPERS = "/run/papers"  # what the simulated printer lets fall, as pictures
 START_S = 1200.0  # emulated, and the host may be busy
 # On ports 1 to 6 of the hub; the two HID scales are hid-scale-1 and hid-scale-2.
 DEVICES = ("ftdi-scanner", "cdc-scale", "printer", "hid-scale", "wedge", "hid-scale")
@@ -33,6 +34,7 @@ sys.path.insert(0, {LIBRARY!r})
 from edge_agent.cli.main import main
 sys.exit(main())
 """
+ENDED = frozenset({"sent", "confirmed", "unconfirmed", "failed", "expired", "cancelled"})
 INSTALL = f"""
 set -e
 mkdir -p {LIBRARY}
@@ -149,7 +151,7 @@ def install(guest: Guest) -> None:
     guest.run(
         f"systemd-run --unit=usb-devices --setenv=PYTHONPATH={LIBRARY} --property=Type=exec "
         f"/usr/bin/python3 -m simulators.cli usb {' '.join(DEVICES)} --port 0 --control {CONTROL} "
-        "--speed 10000 --capacity 15"
+        f"--speed 10000 --capacity 15 --labels {PAPERS}"
     )
     guest.wait_until(f"test -S {CONTROL}")
     for port in (4, 6):
@@ -179,13 +181,27 @@ def name_the_drivers(library: str = LIBRARY) -> None:
 
 
 def status() -> dict[str, Any]:
+    """What the agent says of itself."""
+    return asked("status")
+
+
+def asked(operation: str, **arguments: object) -> dict[str, Any]:
     """Ask the agent's socket."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(60)
         link.connect("/run/edge-agent/edge-agent.sock")
-        link.sendall(b'{"op": "status"}\n')
+        link.sendall(json.dumps({"op": operation, **arguments}).encode() + b"\n")
         with link.makefile("rb") as lines:
             return dict(json.loads(lines.readline())["result"])
+
+
+def printed(job: str, at_most_s: float = 240.0) -> dict[str, Any]:
+    """A print job of which nothing more will come by itself."""
+    deadline = time.monotonic() + at_most_s
+    while (told := asked("print.job", job=job))["state"] not in ENDED:
+        assert time.monotonic() < deadline, told
+        time.sleep(0.1)
+    return told
 
 
 def await_status(role: str, wanted: str, at_most_s: float = 240.0) -> None:
