@@ -38,6 +38,7 @@ from edge_agent.sdk.values import PrintResult, Proof, Stamp
 
 RETRY_HELD_MS = 10_000  # a printer that cannot tell its state is tried again this often while a label is held
 SCALE_AWAY = "scale_away"
+VOID_LABEL = Cue(Prompt("void_label"), Sound.NEEDS_YOU)
 OTHER_LABEL = Cue(Prompt("other_label"), Sound.REJECTED)
 
 
@@ -202,18 +203,18 @@ class Acceptance:
 
     def _label_scanned(self, state: State, scan: LabelScanned) -> Outcome:
         parcel = state.parcel
-        if parcel is None or state.phase is not Phase.ASKING:
+        if parcel is None:
             return Outcome(state)
-        if (scan.job, scan.attempt) != (parcel.job, state.attempt):
-            data: dict[str, JsonValue] = {"scanned_job": scan.job, "scanned_attempt": scan.attempt}
-            data |= {**_label_data(state), "reason": "other_label"}
-            event = EventDraft("label.mismatched", parcel.item, scan.at, data)
-            earlier = (
-                scan.job == parcel.job
-            )  # of this parcel: there must not be two, and this one is replaced
-            told = Cue(Prompt("void_label"), Sound.NEEDS_YOU) if earlier else OTHER_LABEL
-            return Outcome(state, events=[event], cues=[told])
-        return self._printed(state, parcel, scan.at, "scanned", Proof.PRINTED)
+        # There must not be two labels of this parcel, and the one in hand comes out, or has come out.
+        replaced = scan.job == parcel.job and scan.attempt < state.attempt
+        if state.phase is not Phase.ASKING and not replaced:
+            return Outcome(state)
+        if (scan.job, scan.attempt) == (parcel.job, state.attempt):
+            return self._printed(state, parcel, scan.at, "scanned", Proof.PRINTED)
+        data: dict[str, JsonValue] = {"scanned_job": scan.job, "scanned_attempt": scan.attempt}
+        data |= {**_label_data(state), "reason": "other_label"}
+        event = EventDraft("label.mismatched", parcel.item, scan.at, data)
+        return Outcome(state, events=[event], cues=[VOID_LABEL if replaced else OTHER_LABEL])
 
     def _ordered(self, state: State, given: Ordered) -> Outcome:
         parcel = state.parcel

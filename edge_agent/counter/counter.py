@@ -154,7 +154,7 @@ class Counter:
                 self.cues.say(NOT_SAVED)
 
     async def _other_label(self, mark: LabelScanned) -> None:
-        cue = await other_label(self._ports, mark, asked=self.state.phase is Phase.ASKING)
+        cue = await other_label(self._ports, mark, self.state)
         if cue is not None:
             self.cues.say(cue)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 
 from edge_agent.containment import contained
+from edge_agent.counter.acceptance import VOID_LABEL
 from edge_agent.counter.feedback import Cue, Prompt, Sound
 from edge_agent.counter.inputs import LabelScanned
-from edge_agent.counter.parcel import Parcel, State
+from edge_agent.counter.parcel import Parcel, Phase, State
 from edge_agent.counter.seams import Ports
 from edge_agent.crash import reach
 from edge_agent.ledger.prints import PrintState
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 LABEL_CUES = {
     Scanned.CONFIRMED: Cue(Prompt("label_confirmed"), Sound.SAVED),
     Scanned.KNOWN: Cue(Prompt("label_confirmed")),
-    Scanned.VOID: Cue(Prompt("void_label"), Sound.NEEDS_YOU),
+    Scanned.VOID: VOID_LABEL,
     Scanned.STRANGER: Cue(Prompt("unknown_label"), Sound.REJECTED),
 }
 
@@ -43,14 +44,16 @@ async def print_label(ports: Ports, parcel: Parcel, attempt: int) -> PrintResult
     return await ports.prints.label(PrintJob(parcel.job, page, attempt), parcel.item)
 
 
-async def other_label(ports: Ports, mark: LabelScanned, *, asked: bool) -> Cue | None:
+async def other_label(ports: Ports, mark: LabelScanned, state: State) -> Cue | None:
     """What the scan of a label that is not in hand means, once that is recorded. Raises DeviceError.
 
-    `asked`: another one was asked for, which the flow has told. That this one is good would only mislead
-    then; that it is void, or nobody's here, is told besides.
+    Where another one is asked for, or takes its place, the flow has told so. That this one is good would only
+    mislead then; that it is void, or nobody's here, is told besides.
     """
     found = await ports.prints.scanned(mark.job, mark.attempt, mark.at)
-    return None if asked and found in {Scanned.CONFIRMED, Scanned.KNOWN} else LABEL_CUES[found]
+    in_hand = state.parcel.job if state.parcel else ""
+    told = state.phase is Phase.ASKING or mark.job == in_hand
+    return None if told and found in {Scanned.CONFIRMED, Scanned.KNOWN} else LABEL_CUES[found]
 
 
 async def was_sending(ports: Ports, state: State) -> bool:

@@ -146,6 +146,11 @@ class PrintLedger:
 
         return await self._worker.read(work)
 
+    async def proved_after(self, job: str, attempt: int) -> bool:
+        """Whether any later attempt of this job is proved to be on paper."""
+        query = "SELECT 1 FROM prints WHERE job=? AND attempt>? AND state='confirmed' LIMIT 1"
+        return await self._worker.read(lambda c: c.execute(query, (job, attempt)).fetchone() is not None)
+
     async def recent(self, limit: int = LISTED) -> list[Known]:
         """The jobs that may still be printed again, newest first, with their newest attempts."""
 

@@ -51,16 +51,10 @@ class ScanBack:
             await self._records.write(life.confirmed(job, at, "scanned"))
             if lane := self._lanes.get(known.order.printer):
                 lane.spool.trusted()
-        if known.order.voided or await self._replaced(job):
+        # Two labels of one parcel must not stay: one whose reprint is proved to be on paper is void.
+        if known.order.voided or await self._ports.ledger.prints.proved_after(job.order.job, job.attempt):
             return Scanned.VOID
         return Scanned.KNOWN if job.state is PrintState.CONFIRMED else Scanned.CONFIRMED
-
-    async def _replaced(self, job: Job) -> bool:
-        """Whether a reprint of it is proved to be on paper: two labels of one parcel must not stay."""
-        newest = await self._ports.ledger.prints.job(job.order.job)
-        if newest is None or newest.step.attempt <= job.attempt:
-            return False
-        return newest.step.state is PrintState.CONFIRMED
 
     async def _mismatch(self, job: str, attempt: int, at: Stamp, reason: str) -> Scanned:
         data: dict[str, JsonValue] = {"job": job, "attempt": attempt, "reason": reason}

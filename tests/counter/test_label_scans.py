@@ -115,6 +115,73 @@ async def test_an_earlier_label_is_good_while_nobody_knows_whether_its_reprint_c
         assert bench.sounds("void_label") == []
 
 
+async def test_a_label_that_is_being_replaced_is_void_while_its_reprint_waits(tmp_path: Path) -> None:
+    """Its reprint comes out by itself once there is paper: were this one called right, there would be two."""
+    async with opened(tmp_path) as bench:
+        bench.devices.results = [(Proof.UNKNOWN, "link.lost"), (Proof.FAILED, "printer.paper_out")]
+        parcel = await begin(bench, ITEM, Phase.ASKING)
+        await bench.counter.order(Order.REPRINT)
+        await bench.until(lambda: bench.phase is Phase.HELD)
+        await bench.scan(marked(parcel, 1))
+        assert bench.phase is Phase.HELD
+        assert (bench.sounds("void_label"), bench.sounds("label_confirmed")) == (["needs_you"], [])
+        assert bench.prompts[-1] == "void_label"
+        assert await state_of(bench, parcel) is PrintState.CONFIRMED, "that it exists is on record"
+        await bench.printer_is(Ready.YES)
+        await bench.until(lambda: bench.phase is Phase.IDLE)
+        assert [job.attempt for job in bench.devices.jobs] == [1, 2, 2]
+
+
+async def test_a_label_that_is_being_replaced_is_void_while_its_reprint_is_printed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        bench.devices.results = [(Proof.UNKNOWN, "link.lost")]
+        parcel = await begin(bench, ITEM, Phase.ASKING)
+        bench.devices.may_end.clear()
+        await bench.counter.order(Order.REPRINT)
+        await bench.until(lambda: len(bench.devices.jobs) == 2)
+        await bench.scan(marked(parcel, 1))
+        assert bench.phase is Phase.LABELLING
+        assert (bench.sounds("void_label"), bench.sounds("label_confirmed")) == (["needs_you"], [])
+        bench.devices.may_end.set()
+        await bench.until(lambda: bench.phase is Phase.IDLE)
+
+
+async def test_another_parcels_label_is_told_as_right_while_one_is_printed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        bench.devices.results = [
+            (Proof.SENT, ""),
+            (Proof.UNKNOWN, "link.lost"),
+            (Proof.FAILED, "printer.absent"),
+        ]
+        first = await begin(bench, ITEM, Phase.IDLE)
+        await begin(bench, OTHER, Phase.ASKING)
+        await bench.counter.order(Order.REPRINT)
+        await bench.until(lambda: bench.phase is Phase.HELD)
+        await bench.scan(marked(first, 1))
+        assert (bench.sounds("void_label"), bench.sounds("label_confirmed")) == ([], ["saved"])
+
+
+async def test_an_earlier_label_is_void_once_any_reprint_of_it_is_proved(tmp_path: Path) -> None:
+    """The newest reprint says nothing of those before it."""
+    async with opened(tmp_path) as bench:
+        parcel = await begin(bench, ITEM, Phase.IDLE)
+        await bench.prints.reprint(parcel.job, Requester.BOOTH)
+        await bench.until(lambda: len(bench.devices.jobs) == 2)
+        await bench.quiet()
+        await bench.scan(marked(parcel, 2))
+        await bench.clock.advance(11)  # longer than a key that is pressed twice
+        bench.devices.results = [(Proof.UNKNOWN, "link.lost")]
+        await bench.prints.reprint(parcel.job, Requester.BOOTH)
+        await bench.until(lambda: len(bench.devices.jobs) == 3)
+        await bench.quiet()
+        states = [await state_of(bench, parcel, attempt) for attempt in (1, 2, 3)]
+        assert states == [PrintState.SENT, PrintState.CONFIRMED, PrintState.UNCONFIRMED]
+        await bench.scan(marked(parcel, 1))
+        assert bench.sounds("void_label") == ["needs_you"]
+        await bench.scan(marked(parcel, 2))
+        assert bench.sounds("label_confirmed") == ["saved", None], "the newer one is in doubt"
+
+
 async def test_while_a_label_is_asked_for_a_void_or_foreign_one_is_told_as_such(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         bench.devices.results = [(Proof.UNKNOWN, "link.lost"), (Proof.UNKNOWN, "link.lost")]
