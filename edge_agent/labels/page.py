@@ -30,8 +30,11 @@ MAX_BLACK = 0.9  # of the picture: one that is nearly all black has its colours 
 DARK_BELOW = 128  # of 255: a gray or coloured picture is cut in the middle
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_BEGIN = PNG_SIGNATURE + b"\0\0\0\rIHDR"  # the size stands first in every PNG
 PNG_PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})  # all that dots are made of
 PNG_LEVEL = 6  # level 9 is six times slower for 3 % fewer bytes
+
+UNPACKING = (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error)  # what Pillow may raise
 
 
 class NoRoomError(ValueError):
@@ -160,14 +163,14 @@ def from_png(data: bytes) -> Page:
     """
     if len(data) > MAX_PNG_BYTES:
         raise _bad_png(f"it is larger than {MAX_PNG_BYTES} bytes")
-    if len(data) < 24 or not data.startswith(PNG_SIGNATURE):
+    if len(data) < 24 or not data.startswith(PNG_BEGIN):
         raise _bad_png("it is no PNG")
     width, height = struct.unpack(">II", data[16:24])
     if not 0 < width * height <= MAX_PNG_DOTS:
         raise _bad_png(f"it is {width} x {height} dots, more than {MAX_PNG_DOTS} in all")
     if height > MAX_PNG_HEIGHT:
         raise _bad_png(f"it is {height} dots tall, more than {MAX_PNG_HEIGHT}")
-    page = _decoded(_bare(data))
+    page = _decoded(_bare(data), (width, height))
     if black_ratio(page) > MAX_BLACK:
         raise _bad_png(f"more than {MAX_BLACK:.0%} of it is black")
     return page
@@ -195,26 +198,32 @@ def as_bitmap(page: Page, width: int, height: int, pitch: int) -> Bitmap:
 
 
 def _bare(data: bytes) -> bytes:
-    """The PNG without the chunks that say something about it; what is cut off stays cut off."""
+    """The PNG without the chunks that say something about it; what is cut off stays cut off.
+
+    Of its sizes only the first one, which was checked: Pillow goes by the last.
+    """
     kept, at = [PNG_SIGNATURE], len(PNG_SIGNATURE)
     while at < len(data):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")  # its length, name and check
-        if data[at + 4 : at + 8] in PNG_PICTURE:
+        kind = data[at + 4 : at + 8]
+        if kind in PNG_PICTURE and (kind != b"IHDR" or len(kept) == 1):
             kept.append(data[at:end])
         at = end
     return b"".join(kept)
 
 
-def _decoded(data: bytes) -> Page:
+def _decoded(data: bytes, size: tuple[int, int]) -> Page:
     from PIL import Image  # here, so that an idle daemon never loads it
 
     try:
         with Image.open(BytesIO(data), formats=["PNG"]) as picture:
+            if picture.size != size:
+                raise ValueError("another size than its header says")
             gray = _gray(picture)
             if picture.has_transparency_data:
                 solid_part = picture.convert("RGBA").getchannel("A")
                 gray = Image.composite(gray, Image.new("L", gray.size, 255), solid_part)
-    except (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error) as cause:
+    except (Image.DecompressionBombError, *UNPACKING) as cause:
         raise _bad_png("it cannot be unpacked") from cause
     ink = gray.point([255 if level < DARK_BELOW else 0 for level in range(256)], "1")
     return Page(ink.width, ink.height, ink.tobytes())

@@ -201,6 +201,28 @@ def test_what_a_picture_says_beside_its_dots_is_never_unpacked(kind: bytes, head
     assert peak < 1 << 20
 
 
+def white(width: int, height: int) -> bytes:
+    """A picture of one bit a dot, packed a thousandfold."""
+    return png(width, height, (b"\0" + b"\xff" * ((width + 7) // 8)) * height)
+
+
+@pytest.mark.parametrize("side", [11_000, 16_000], ids=["beyond-our-guard", "beyond-pillows"])
+@pytest.mark.parametrize("kind", [b"tEXt", b"IHDR"])
+def test_a_picture_is_as_large_as_its_own_header_says(kind: bytes, side: int) -> None:
+    """Pillow goes by the last header that it meets, whatever a first chunk says in its place."""
+    whole = white(side, side)
+    small = struct.pack(">IIBBBBB", 8, 8, 1, GRAY, 0, 0, 0)
+    decoyed = whole[:8] + chunk(kind, small) + whole[8:]
+    assert len(decoyed) < 100_000
+    assert outcome(to_png(Page(8, 8, bytes(8)))) == "page"  # with its imports
+    tracemalloc.start()
+    try:
+        assert outcome(decoyed) == "label.bad_png"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_picture_as_large_as_may_be_is_read() -> None:
     assert from_png(to_png(Page(2000, 2000, bytes(250 * 2000)))).height == 2000
     assert from_png(to_png(Page(8, MAX_PNG_HEIGHT, bytes(MAX_PNG_HEIGHT)))).height == MAX_PNG_HEIGHT
