@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from edge_agent.links.open import open_link
-from edge_agent.sdk.clock import SystemClock
-from edge_agent.sdk.driver import Context, Options
-from edge_agent.sdk.errors import LinkError
-from edge_agent.sdk.values import Page, PrintJob, PrintResult, Proof, Ready
+from edge_agent.sdk.ports import ByteLink
+from edge_agent.sdk.values import Proof
 from simulators.endpoints import Endpoint, PtyEndpoint, TcpEndpoint
-from simulators.paper_path import Mark
 from simulators.printer import PrinterSim
-from tests.drivers.label_bench import BEST, OPTIONS, PAGE, SPECS, WIDTH, shows
-from tests.drivers.rig import SinkLog
-from tests.drivers.test_usb_printing import LONG, WAKES, Watched
-from tests.links.far_end import eventually
+from tests.drivers.label_bench import SPECS, WIDTH
+from tests.drivers.port_desk import (
+    LONG,
+    WAKES,
+    Desk,
+    is_printed_and_proved,
+    is_right_after_a_pull,
+    tells_paper_out,
+)
 
 PORTS = ("pty", "tcp")
-EVERY_WAY = [(port, language) for port in PORTS for language in SPECS]
-ALL = pytest.mark.parametrize(("port", "language"), EVERY_WAY)
 
 
-class Desk:
-    """A simulated printer at a port, and a driver on that port."""
+class PortDesk(Desk):
+    """A printer behind a pty or a network port, whose plug can be pulled after so many bytes."""
 
     def __init__(self, folder: Path, port: str, language: str) -> None:
-        self.spec = SPECS[language]
+        super().__init__(language)
         self.end: Endpoint = PtyEndpoint(folder, "printer") if port == "pty" else TcpEndpoint()
-        self.said = self.heard = 0
-        self.pulled_at: int | None = None  # bytes after which somebody pulls the plug
-        clock = Watched(self) if language == "tspl" else SystemClock()
+        self.heard = 0
+        self.pulled_at: int | None = None
         self.printer = PrinterSim(
             self,
-            clock,
+            self.pace,
             language=language,
             width_dots=WIDTH,
             speed_mm_s=2000,
             keeps_half_command=port == "pty",  # a serial printer does not notice that its host is gone
         )
-        self.sink = SinkLog()
-        self.driver: object = None
-
-    # The printer's end of the line
 
     @property
     def url(self) -> str:
@@ -56,6 +49,9 @@ class Desk:
     @property
     def connected(self) -> bool:
         return self.end.connected
+
+    async def open_port(self) -> ByteLink:
+        return await open_link(self.url, self.spec.serial, device="p1")
 
     async def start(self) -> None:
         await self.end.start()
@@ -81,85 +77,33 @@ class Desk:
         self.said += 1
         await self.end.write(data)
 
-    # The host's end
 
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """The port open, the driver running and its printer ready."""
-        assert self.spec.build is not None
-        link = await open_link(self.url, self.spec.serial, device="p1")
-        given = {"width_dots": WIDTH, **OPTIONS.get(self.spec.name, {})}
-        self.sink = SinkLog()
-        self.driver = self.spec.build(
-            Context("p1", link, SystemClock(), self.sink, Options(self.spec.options, given))
-        )
-        running = asyncio.ensure_future(_until_lost(self.driver))
-        try:
-            await eventually(lambda: bool(self.sink.states) and self.sink.state.ready is Ready.YES, "ready")
-            yield
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            await link.close()
-
-    async def print(self, page: Page) -> PrintResult:
-        return await self.driver.print(PrintJob("job-1", page))  # type: ignore[attr-defined, no-any-return]  # a printer's driver
-
-
-async def _until_lost(driver: object) -> None:
-    with contextlib.suppress(LinkError):
-        await driver.run()  # type: ignore[attr-defined]  # a printer's driver
-
-
-@contextlib.asynccontextmanager
-async def desk_of(folder: Path, port: str, language: str) -> AsyncIterator[Desk]:
-    desk = Desk(folder, port, language)
-    await desk.start()
-    printer = asyncio.ensure_future(desk.printer.run())
+@pytest.fixture(params=[(port, language) for port in PORTS for language in SPECS], ids="-".join)
+async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PortDesk]:
+    port, language = request.param
+    made = PortDesk(tmp_path, port, language)
+    await made.start()
     try:
-        yield desk
+        async with made.switched_on():
+            yield made
     finally:
-        await desk.close()
-        printer.cancel()
-        await asyncio.gather(printer, return_exceptions=True)
+        await made.close()
 
 
-@ALL
-async def test_a_label_is_printed_and_proved(port: str, language: str, tmp_path: Path) -> None:
-    async with desk_of(tmp_path, port, language) as desk, desk.opened():
-        result = await desk.print(PAGE)
-        assert (result.proof, result.reason) == (BEST[language], "")
-        await eventually(lambda: bool(desk.printer.tray.labels), "a label falls")
-        (label,) = desk.printer.tray.labels
-        assert shows(label, PAGE, language)
-        assert not desk.printer.violations
+async def test_a_label_is_printed_and_proved(desk: PortDesk) -> None:
+    async with desk.opened():
+        await is_printed_and_proved(desk)
 
 
-@ALL
-async def test_paper_out_in_mid_label_is_told(port: str, language: str, tmp_path: Path) -> None:
-    async with desk_of(tmp_path, port, language) as desk, desk.opened():
-        desk.printer.path.end_after(100)
+async def test_paper_out_in_mid_label_is_told(desk: PortDesk) -> None:
+    async with desk.opened():
+        await tells_paper_out(desk)
+
+
+async def test_a_plug_pulled_in_mid_label_leaves_it_unknown_and_the_next_one_right(desk: PortDesk) -> None:
+    async with desk.opened():
+        desk.pulled_at = desk.heard + len(WAKES.get(desk.language, b"")) + 1500
         result = await desk.print(LONG)
-        if language == "epl2":  # acknowledged before it is printed: consumed is no more than that
-            assert result.proof in (Proof.UNKNOWN, Proof.CONSUMED)
-        else:
-            assert (result.proof, result.reason) == (Proof.UNKNOWN, "printer.paper_out")
-        await eventually(lambda: bool(desk.printer.tray.labels), "the paper has ended")
-        assert [label.mark for label in desk.printer.tray.labels] == [Mark.TORN]
-
-
-@ALL
-async def test_a_plug_pulled_in_mid_label_leaves_it_unknown_and_the_next_one_right(
-    port: str, language: str, tmp_path: Path
-) -> None:
-    async with desk_of(tmp_path, port, language) as desk:
-        async with desk.opened():
-            desk.pulled_at = desk.heard + len(WAKES.get(language, b"")) + 1500
-            result = await desk.print(LONG)
-            assert result.proof is Proof.UNKNOWN, result
-        await desk.plug()
-        async with desk.opened():
-            assert (await desk.print(PAGE)).proof is BEST[language]
-        await eventually(lambda: desk.printer.idle and bool(desk.printer.tray.labels), "a label falls")
-        assert shows(desk.printer.tray.labels[-1], PAGE, language) or language == "escpos"
-        assert sum(shows(label, LONG, language) for label in desk.printer.tray.labels) <= 1
+        assert result.proof is Proof.UNKNOWN, result
+    await desk.plug()
+    await is_right_after_a_pull(desk)
