@@ -63,8 +63,7 @@ class PrinterSim:
         self.path = PaperPath(self.tray.take, width_dots, dots_per_mm=dots_per_mm)
         self.violations: deque[Violation] = deque(maxlen=VIOLATIONS_KEPT)
         self.answers = answers
-        self.mute = False
-        self.garbage = False
+        self.mute = self.garbage = False
         self.blind = False  # takes everything, says yes to everything, prints nothing
         self.powered = True
         self.received_bytes = 0
@@ -80,6 +79,7 @@ class PrinterSim:
         self._power_cuts = 0
         self._power_left: int | None = None
         self._clear_left: int | None = None
+        self._outburst = b""
         self._changed = asyncio.Event()
         self._tongue = LANGUAGES[language](self)
 
@@ -118,9 +118,10 @@ class PrinterSim:
         """Have the power fail once so many more bytes have arrived."""
         self._power_left = received_bytes
 
-    def garbage_after(self, received_bytes: int) -> None:
-        """Have the answers turn into rubbish once so many more bytes have arrived."""
+    def garbage_after(self, received_bytes: int, outburst: bytes = b"") -> None:
+        """Have the answers turn into rubbish after so many more bytes; `outburst` then comes unasked."""
         self._clear_left = received_bytes
+        self._outburst = outburst
 
     async def power(self, on: bool) -> None:
         """Switch. Without power the buffer is lost, and a half printed label stays half printed."""
@@ -171,7 +172,8 @@ class PrinterSim:
         self.received_bytes += len(data)
         if self._clear_left is not None:
             self._clear_left -= len(data)
-            self.garbage = self.garbage or self._clear_left <= 0
+            if self._clear_left <= 0:
+                await self._begin_garbage()
         for deed in self._tongue.feed(data):
             match deed:
                 case Say(answer, reply):
@@ -181,6 +183,12 @@ class PrinterSim:
                 case _:
                     self.violations.append(deed)
         self.changed()
+
+    async def _begin_garbage(self) -> None:
+        self._clear_left = None
+        self.garbage = True
+        if self._outburst:
+            await self.endpoint.write(self._outburst)
 
     # --- printing ------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from drivers.printers.port_watch import PortWatch
+from drivers.printers.strays import Strays
 from edge_agent.sdk.clock import within
 from edge_agent.sdk.driver import Context
 from edge_agent.sdk.errors import ProtocolError
@@ -68,8 +69,7 @@ class Conversation:
         self._named = False
         self.all_answered = False
         self.lost = False
-        # What was no answer, less the questions not answered in time; not above 0 after a clean round.
-        self.unasked = 0
+        self.strays = Strays()
         self.on_report: Callable[[Any], None] | None = None
 
     @property
@@ -141,15 +141,15 @@ class Conversation:
         the next question's. The next round then begins behind it.
         """
         answered = False
-        unasked = self.unasked
+        self.strays.begin_round()
         self.all_answered = True
         for question in self._round(tuple(among) or tuple(self._questions)):
             self.all_answered = await self.ask(question)
             if not self.all_answered:
                 break
             answered = True
-        if self.all_answered and self.unasked == unasked:
-            self.unasked = min(self.unasked, 0)
+        if self.all_answered:
+            self.strays.end_round()
         if answered:
             self._silent_rounds = 0
             self._port.forget()
@@ -169,7 +169,7 @@ class Conversation:
             return True
         self._decoder.give_up(question)
         self._missed[question] = self._missed.get(question, 0) + 1
-        self.unasked -= 1  # its answer may yet come, and is nobody's then
+        self.strays.missed()
         if self._missed[question] >= MISSES:
             self._condition.drop(question)
         self._next = _behind(question, tuple(self._questions))
@@ -206,7 +206,7 @@ class Conversation:
 
     def _take(self, value: Any) -> None:
         if isinstance(value, ProtocolError):
-            self.unasked += 1
+            self.strays.came()
             self._sink.trouble(value)
             return
         if not self._greeted:

@@ -67,12 +67,13 @@ class EscposPrinter(Served):
         bands = raster.bands(placed(attempt.job.page, x_dots, y_dots), head.dots)
         end = raster.end_of_page(head.cut if attempt.job.cut else "none", self._options.integer("feed_dots"))
         reason = await self._refusal()
+        strays = self._talk.strays.watch()
         if not reason:
             reason = await self._sender.stream(attempt, self._segments(bands, end))
         if reason:
             attempt.stop(reason)
         else:
-            attempt.proof, attempt.reason = await self._proofs.gather()
+            attempt.proof, attempt.reason = await self._proofs.gather(strays)
 
     async def _refusal(self) -> str:
         """Why nothing can be printed now, asked before the first byte; a mute printer may be tried."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from drivers.printers import escpos_raster as raster
 from drivers.printers.escpos_conversation import EscposConversation
 from drivers.printers.escpos_status import Source
+from drivers.printers.strays import StrayWatch
 from edge_agent.sdk.driver import Context
 from edge_agent.sdk.values import Proof
 
@@ -67,18 +68,18 @@ class Proofs:
     def _is_open(self) -> bool:
         return None in (self._reports_printed, self._answers_in_order)
 
-    async def gather(self) -> tuple[Proof, str]:
+    async def gather(self, strays: StrayWatch) -> tuple[Proof, str]:
         """The strongest proof that everything sent so far is printed, or UNKNOWN and the reason why.
 
-        Only our id cannot be made up by rubbish: a printer that begins to say more than it was asked proves
-        nothing else. One that always does is taken at its word.
+        Only our id cannot be made up by rubbish: a printer that has begun to say more than it was asked since
+        before the page proves nothing else. One that always does is taken at its word.
         """
-        unasked = self._talk.unasked
         proof, given = await self._ask_for_proof()
         reason = await self._wait_for(given)
         if not reason and proof is not Proof.PRINTED:
+            strays.late()  # what came late is over, or else it was none
             reason = await self._fault_after()
-            if unasked <= 0 and self._talk.unasked > unasked:
+            if strays.rubbish or strays.late():
                 reason = reason or "printer.no_proof"
         self._talk.stop_expecting(Source.IN_ORDER)
         return (Proof.UNKNOWN, reason) if reason else (proof, "")

@@ -21,6 +21,7 @@ from drivers.printers.progress import Progress
 from drivers.printers.report import Condition, Report
 from drivers.printers.sending import Attempt, Ends
 from drivers.printers.serving import Served
+from drivers.printers.strays import StrayWatch
 from edge_agent.sdk.driver import Context, Options
 from edge_agent.sdk.ports import StatusCodec
 from edge_agent.sdk.values import Page, Proof
@@ -84,17 +85,18 @@ class LabelPrinter(Served):
         if reason:
             attempt.stop(reason)
             return
+        strays = self._talk.strays.watch()
         progress = self._language.progress(self._talk, self._options)
         if self._asks:
             await progress.begin()
         self._talk.on_report = progress.take
         try:
             reason = await self._sender.stream(attempt, label)
-            progress.sent()
+            progress.begin_anew()
             if reason:
                 attempt.stop(reason)
             else:
-                attempt.proof, attempt.reason = await self._proof(progress)
+                attempt.proof, attempt.reason = await self._proof(progress, strays)
         finally:
             self._talk.on_report = None
 
@@ -120,7 +122,7 @@ class LabelPrinter(Served):
             await self._talk.ask_condition(self._language.rounds)
         return self._talk.obstacle()
 
-    async def _proof(self, progress: Progress) -> tuple[Proof, str]:
+    async def _proof(self, progress: Progress, strays: StrayWatch) -> tuple[Proof, str]:
         """The strongest proof that everything sent is printed, or UNKNOWN and the reason why."""
         if not self._asks:
             return Proof.SENT, ""
@@ -128,21 +130,21 @@ class LabelPrinter(Served):
             await self._talk.ask_condition(self._language.rounds)
             obstacle = self._talk.obstacle()
             return (Proof.UNKNOWN, obstacle) if obstacle else (Proof.SENT, "")
-        return await self._follow(progress)
+        return await self._follow(progress, strays)
 
-    async def _follow(self, progress: Progress) -> tuple[Proof, str]:
-        unasked, rubbish = self._talk.unasked, False
+    async def _follow(self, progress: Progress, strays: StrayWatch) -> tuple[Proof, str]:
         end_s = self._clock.monotonic_s() + self._options.integer("proof_timeout_s")
         answered = True
         while not self._talk.lost:
             answered = await self._talk.ask_condition(progress.questions)
-            rubbish = rubbish or self._talk.unasked > unasked
+            if strays.late():
+                progress.begin_anew()
             obstacle = self._talk.obstacle()
             if obstacle and obstacle != "printer.paused":
                 return Proof.UNKNOWN, obstacle
             proof = progress.proof()
             if proof is not None and (answered or proof is Proof.SENT):
-                worthless = rubbish and unasked <= 0 and proof is not Proof.SENT  # else that is how it talks
+                worthless = strays.rubbish and proof is not Proof.SENT
                 return (Proof.UNKNOWN, "printer.no_proof") if worthless else (proof, "")
             if self._clock.monotonic_s() >= end_s:
                 return Proof.UNKNOWN, obstacle or ("printer.no_proof" if answered else "printer.silent")

@@ -26,8 +26,8 @@ class Progress(Protocol):
     def take(self, report: Report) -> None:
         """A reply has come, some time after the first byte."""
 
-    def sent(self) -> None:
-        """The last byte is out: what replies said before means nothing, but for what they acknowledged."""
+    def begin_anew(self) -> None:
+        """The last byte is out, or a reply came late: only an acknowledgement from before counts still."""
 
     def proof(self) -> Proof | None:
         """What is proved by now; None while more may come."""
@@ -66,7 +66,7 @@ class Drained:
         if self._before is not None:
             self.questions = (*self.questions, self._counter)
 
-    def sent(self) -> None:
+    def begin_anew(self) -> None:
         self._idle = 0
 
     def take(self, report: Report) -> None:
@@ -107,7 +107,7 @@ class RoseAndFell:
     async def begin(self) -> None:
         """Nothing: it was seen idle."""
 
-    def sent(self) -> None:
+    def begin_anew(self) -> None:
         self._rose, self._fell = False, 0
 
     def take(self, report: Report) -> None:
@@ -138,7 +138,7 @@ class Acknowledged:
         if self._talk.heard(self._acknowledgement):
             self._talk.expect(self._acknowledgement)
 
-    def sent(self) -> None:
+    def begin_anew(self) -> None:
         """The acknowledgement may be here before the port has said that it took the last byte."""
 
     def take(self, report: Report) -> None:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from edge_agent.sdk.values import Cover, Page, Paper, PrintJob, Proof, Ready
-from simulators.faults import Delayed, Piece
+from simulators.faults import Delayed
 from simulators.print_buffer import Answer
 from simulators.wire import Toward
 from tests.drivers.label_bench import BEST, EVERYTHING, LABEL_LANGUAGES, PAGE, WIDTH, Bench, shows
-
-
-class LineEnds:
-    """A line end behind everything that is said."""
-
-    def carry(self, frame: Piece) -> Iterator[Piece]:
-        yield replace(frame, data=frame.data + b"\r\n")
-
 
 ALL = pytest.mark.parametrize("language", LABEL_LANGUAGES)
 
@@ -169,29 +159,6 @@ async def test_garbage_for_answers_is_no_answer(language: str) -> None:
         result = await bench.print()
         assert result.proof in (Proof.SENT, Proof.UNKNOWN, Proof.FAILED)
         assert result.proof is not Proof.FAILED or result.accepted_bytes == 0
-
-
-@pytest.mark.parametrize("blind", [False, True], ids=["prints", "prints nothing"])
-@pytest.mark.parametrize("language", [*LABEL_LANGUAGES, "escpos"])
-async def test_rubbish_that_begins_in_mid_label_proves_nothing(language: str, blind: bool) -> None:
-    """Any byte is a status in some languages: by chance one looks like the end of the label."""
-    for seed in range(40 if language == "escpos" else 12):
-        async with Bench(language, EVERYTHING - {Answer.GS_H, Answer.GS_R}, seed=seed).on() as bench:
-            await bench.settle()
-            bench.printer.blind = blind
-            bench.printer.garbage_after(500)
-            result = await bench.print()
-            assert (result.proof, bool(result.reason)) == (Proof.UNKNOWN, True), seed
-
-
-@pytest.mark.parametrize("language", ["cpcl", "escpos"])
-async def test_a_printer_that_always_says_more_than_it_is_asked_is_taken_at_its_word(language: str) -> None:
-    """A clone that ends each answer with a line end, say: its labels must not all be in doubt."""
-    async with Bench(language, EVERYTHING - {Answer.GS_H}).on() as bench:
-        bench.wire.impair(LineEnds(), toward=Toward.HOST)
-        await bench.settle()
-        assert (await bench.print()).proof is Proof.CONSUMED
-        assert "frame.noise" in {error.code for error in bench.sink.troubles}
 
 
 # Proof
