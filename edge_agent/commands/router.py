@@ -1,6 +1,7 @@
 """Commands from the centre: taken durably, executed once, answered with their life cycle.
 
 Owns: once-only execution, the order of answers. Must not know: MQTT, keys, how an operation works.
+An operation that is not broken off must bear any other one beside it.
 
     accepted → running → done | failed      or at once: rejected | expired
 
@@ -41,7 +42,7 @@ Inbox = asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]]
 
 
 class Router:
-    """Takes commands from the uplink's inbox at once, and executes them one at a time."""
+    """Takes commands from the uplink's inbox at once, and executes them one after the other, late ones aside."""
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ class Router:
         self._waiting.put_nowait(command)
 
     async def _execute_all(self, tasks: asyncio.TaskGroup) -> None:
-        """One at a time, in the order in which they came."""
+        """In the order in which they came; each begins when the one before has ended or is late."""
         while True:
             command = await self._waiting.get()
             self._held[self._admission.to_many(command)] -= 1

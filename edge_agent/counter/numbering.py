@@ -67,6 +67,8 @@ class Numbers:
         self._stored = stored
         self._blocks: list[Block] = []
         self._held: dict[str, int] = {}  # by lease: below this is being taken, before the mark says so
+        # From the look at what is leased until something else is; no more wait than the router lets begin.
+        self._changing = asyncio.Lock()
         self._closing: set[str] = set()  # leases that are going back, while the disk is written
         self.left = 0
 
@@ -116,6 +118,10 @@ class Numbers:
 
     async def lease(self, args: Mapping[str, Any]) -> JsonValue:
         """`number.lease`: a block for this booth. Raises CommandError with the reason."""
+        async with self._changing:
+            return await self._lease(args)
+
+    async def _lease(self, args: Mapping[str, Any]) -> JsonValue:
         block = self._block(args)
         known = next((one for one in await self._ledger.blocks() if one.lease == block.lease), None)
         if known is not None:
@@ -132,6 +138,10 @@ class Numbers:
 
     async def give_back(self, args: Mapping[str, Any]) -> JsonValue:
         """`number.return`: what is left of a lease goes back to the centre."""
+        async with self._changing:
+            return await self._give_back(args)
+
+    async def _give_back(self, args: Mapping[str, Any]) -> JsonValue:
         lease = args.get("lease")
         block = next((one for one in self._at_hand() if one.lease == lease), None)
         if block is None:

@@ -262,6 +262,25 @@ async def test_no_more_leases_are_open_than_are_looked_after(box: Box) -> None:
         assert await code_of(run.lease("L-x", 9_000, 9_009)) == "number.full"
 
 
+async def test_leases_that_are_ordered_at_once_are_checked_against_each_other(box: Box) -> None:
+    async with box.run() as run:
+        both = (run.lease("L-1", 100, 109), run.lease("L-2", 105, 115))
+        assert await asyncio.gather(*map(code_of, both)) == ["", "number.overlap"]
+        twice = await asyncio.gather(run.lease("L-3", 200, 209), run.lease("L-3", 200, 209))
+        assert twice[0] == twice[1]
+        assert (run.numbers.left, run.types().count("numbers.leased")) == (20, 2)
+
+
+async def test_a_lease_is_not_measured_by_one_that_is_just_going_back(box: Box) -> None:
+    async with box.run() as run:
+        await run.lease()
+        back = run.numbers.give_back({"lease": "L-1"})
+        first, again = await asyncio.gather(code_of(back), code_of(run.lease("L-2", 105, 115)))
+        assert (first, again) == ("", ""), "what went back before is the centre's to lease again"
+        assert await code_of(run.lease("L-1")) == "", "a lease that is known is told, and not opened again"
+        assert run.numbers.left == 11
+
+
 async def test_what_is_left_goes_back_and_is_told(box: Box) -> None:
     async with box.run() as run:
         await run.lease()
