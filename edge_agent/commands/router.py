@@ -42,7 +42,7 @@ Inbox = asyncio.Queue[tuple[CommandMessage | Refused, Callable[[], None]]]
 
 
 class Router:
-    """Takes commands from the uplink's inbox at once, and executes them one after the other, late ones aside."""
+    """Takes commands from the inbox at once, and executes them one after the other, late ones aside."""
 
     def __init__(
         self,
