@@ -44,13 +44,15 @@ DEVICE_WORDS = {
 
 
 def printery(settings: Settings) -> Printery:
-    """What draws the labels. Raises ConfigError for absent fonts or an unknown template of the counter."""
+    """What draws the labels. Raises ConfigError for absent fonts, or a template of no use to the counter."""
     labels = settings.labels
     made = Printery(
         settings.counter.label, labels.templates, fonts=labels.fonts, black_from=labels.black_from
     )
     if settings.counter.flow != "none":
         made.check_files(filter(None, (settings.counter.label, settings.counter.receipt)))
+        if settings.counter.label:
+            made.check_reprints(settings.counter.label)
     return made
 
 

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 WEIGHT = AcceptedWeight("12.345", "kg", None, "", "", 1, 0, "")
 PARCEL = Parcel("RR123456785BD", "s10", "0123456789ab", 0, WEIGHT)
+LABEL = "counter.label"
 NOON_MS = 1_795_428_000_000  # of some day in 2026: every date is as wide
 
 
 def label_faults(settings: Settings) -> Iterator[str]:
     """One line for each of the counter's templates that gives no label, or one too wide for its printer."""
     counter = settings.counter
-    wanted = {"label": ("", counter.label), "receipt": (counter.receipt_printer, counter.receipt)}
+    wanted = {LABEL: ("", counter.label), "counter.receipt": (counter.receipt_printer, counter.receipt)}
     try:
         check_fonts(settings.labels.fonts)
     except EdgeError as error:
@@ -37,7 +38,7 @@ def label_faults(settings: Settings) -> Iterator[str]:
         return
     for key, (printer_id, template) in wanted.items():
         if template and counter.flow != "none":
-            yield from _faults(f"counter.{key}", template, settings, _printer(settings, printer_id))
+            yield from _faults(key, template, settings, _printer(settings, printer_id))
 
 
 def _printer(settings: Settings, wanted: str) -> Printer | None:
@@ -56,7 +57,10 @@ def _faults(key: str, template: str, settings: Settings, printer: Printer | None
     dpi = resolutions(settings).get(printer.id if printer else "", USUAL_DPI)
     try:
         found, fonts = find_template(template, labels.templates), Fonts(labels.fonts)
-        page = render(found, label_data(PARCEL, 1, name, NOON_MS), fonts=fonts, dpi=dpi)
+        data = label_data(PARCEL, 1, name, NOON_MS)
+        page = render(found, data, fonts=fonts, dpi=dpi)
+        if key == LABEL:  # the clerk may ask for it again; without a mark the parcel would be given up
+            render(found, data, fonts=fonts, dpi=dpi, reprint=1)
     except EdgeError as error:
         yield f"{key}: {error.message}; {error.hint}"
         return

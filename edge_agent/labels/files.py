@@ -1,13 +1,15 @@
 """Where a template's text comes from: the booth's own folder, else those that come with the agent.
 
-Owns: names, folders, the bound of a file. Must not know: what a template says.
+Owns: names, folders, the bound of a file, whether it marks reprints. Must not know: what else it says.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import tomllib
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -17,6 +19,7 @@ from edge_agent.sdk.errors import ConfigError
 
 MAX_FILE_BYTES = 65_536  # four times the longest shipped template with every line commented
 SUFFIX = ".toml"
+CONDITIONS = frozenset({"when", "unless", "each"})  # not drawn on every label
 HINT = "correct the template file; the label is not printed until then"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -76,6 +79,49 @@ def read_template(path: Path) -> TemplateText:
         why = (cause.strerror if isinstance(cause, OSError) else None) or cause
         raise _unreadable(path, f"the file {path} cannot be read: {why}") from cause
     return TemplateText(path.stem, text, path.parent)
+
+
+def toml_of(read: TemplateText) -> dict[str, object]:
+    """What it says, unchecked. Raises ConfigError("template.…")."""
+    if len(read.text) > MAX_FILE_BYTES:
+        raise _refused(read, f"expected at most {MAX_FILE_BYTES} characters", "unreadable")
+    try:
+        return tomllib.loads(read.text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, ValueError) as cause:
+        raise _refused(read, f"is no TOML: {cause}", "syntax") from None
+    except RecursionError:
+        raise _refused(read, "is no TOML: nested too deeply", "syntax") from None
+
+
+def check_marks_reprints(read: TemplateText) -> None:
+    """Raise ConfigError where a reprint could not be told from the original, as far as the text says.
+
+    Loads nothing: that the mark can be drawn is seen with the first label.
+    """
+    if not any(map(_marks, _tables(toml_of(read)))):
+        told = f"template {read.name!r} has no element of type 'reprint' without condition"
+        hint = "a parcel's label needs one: a second one would look like the first"
+        raise ConfigError("label.no_reprint_mark", told, hint=hint)
+
+
+def _marks(entry: dict[str, object]) -> bool:
+    """Whether it is always drawn and marks a reprint, or is a group that holds such a one."""
+    if any(map(entry.get, CONDITIONS)):
+        return False
+    return entry.get("type") == "reprint" or (
+        entry.get("type") == "group"
+        and any(one.get("type") == "reprint" and _marks(one) for one in _tables(entry))
+    )
+
+
+def _tables(table: dict[str, object]) -> list[dict[str, object]]:
+    """Its elements."""
+    listed = table.get("element")
+    return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+
+
+def _refused(read: TemplateText, why: str, code: str) -> ConfigError:
+    return ConfigError(f"template.{code}", f"template {read.name!r}: {why}", hint=HINT)
 
 
 def _unreadable(path: Path, why: str) -> ConfigError:

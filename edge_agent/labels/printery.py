@@ -74,6 +74,12 @@ class Printery:
             check_fonts(self._files)
             template_text(name, self._folder)
 
+    def check_reprints(self, template: str) -> None:
+        """Look whether a second one of it could be told from the first; load nothing. Raises ConfigError."""
+        from edge_agent.labels.files import check_marks_reprints, template_text
+
+        check_marks_reprints(template_text(template, self._folder))
+
     def _load(self, name: str) -> tuple[Fonts, Template]:
         from edge_agent.labels.shaping import Fonts
         from edge_agent.labels.template import find_template

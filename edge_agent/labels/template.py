@@ -8,9 +8,7 @@ PNG files from its own folder.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +16,7 @@ from pydantic import ValidationError
 from edge_agent.labels import elements as keys
 from edge_agent.labels.checks import check, sample_data
 from edge_agent.labels.fields import Field, FieldType
-from edge_agent.labels.files import MAX_FILE_BYTES, TemplateText, read_template, shipped_names, template_text
+from edge_agent.labels.files import TemplateText, read_template, shipped_names, template_text, toml_of
 from edge_agent.labels.page import MAX_PNG_BYTES, from_png
 from edge_agent.labels.placing import Template, flattened
 from edge_agent.labels.refusals import refusal, refused
@@ -43,7 +41,7 @@ _SAMPLES: dict[FieldType, str | int] = {
 
 def parse_template(text: str, name: str, folder: Path | None = None) -> Template:
     """A template from its text; pictures come from `folder`. Raises ConfigError("template.…")."""
-    document = _document(text, name)
+    document = toml_of(TemplateText(name, text, folder))
     try:
         file = keys.TemplateFile.model_validate(document)
     except ValidationError as cause:
@@ -72,17 +70,6 @@ def find_template(name: str, folder: Path | None = None) -> Template:
 
 def _parsed(read: TemplateText) -> Template:
     return parse_template(read.text, read.name, read.folder)
-
-
-def _document(text: str, name: str) -> dict[str, object]:
-    if len(text) > MAX_FILE_BYTES:
-        raise refusal(name, f"expected at most {MAX_FILE_BYTES} characters", code="unreadable")
-    try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ValueError) as cause:
-        raise refusal(name, f"is no TOML: {cause}", code="syntax") from None
-    except RecursionError:
-        raise refusal(name, "is no TOML: nested too deeply", code="syntax") from None
 
 
 def _check_lists(name: str, file: keys.TemplateFile, whole: WrittenOut) -> None:

@@ -19,7 +19,7 @@ from edge_agent.ledger.prints import PrintState
 from edge_agent.printing import following
 from edge_agent.printing import job as life
 from edge_agent.printing.age import age
-from edge_agent.printing.job import Job, Requester
+from edge_agent.printing.job import Change, Job, Requester
 from edge_agent.printing.keeping import Keeping
 from edge_agent.printing.lane import Lane
 from edge_agent.printing.records import Ports, Records
@@ -207,20 +207,26 @@ class PrintQueue:
         return await self.find(known.order.job)
 
     async def reprint(self, name: str, requester: Requester) -> Known:
-        """Print a label once more, marked as a reprint. Raises CommandError."""
+        """Print a label once more, marked as a reprint. Raises CommandError, label.… if it is not drawn."""
         return await whole(self._reprint(name, requester))
 
     async def _reprint(self, name: str, requester: Requester) -> Known:
+        lane, change = await self._reprinted(name, requester)
+        await lane.draw(change.job)  # one that cannot be drawn is refused, not entered and failed later
         async with self._records.step:
-            known = await self._named(name, requester)
-            lane, job = self._at_hand(known)
-            now = self._records.now()
-            if known.order.ordered > 1 and age(job.since, now).least_ms < REPRINT_GAP_MS:
-                raise CommandError("print.too_soon", "it was reprinted a moment ago", hint="wait ten seconds")
-            change = life.reprinted(job, now, self._ports.rules.ttl_ms)
-            lane.spool.admit()
+            lane, change = await self._reprinted(name, requester)  # it may have been asked for twice
             await lane.settle(change)
-        return await self.find(known.order.job)
+        return await self.find(change.job.order.job)
+
+    async def _reprinted(self, name: str, requester: Requester) -> tuple[Lane, Change]:
+        known = await self._named(name, requester)
+        lane, job = self._at_hand(known)
+        now = self._records.now()
+        if known.order.ordered > 1 and age(job.since, now).least_ms < REPRINT_GAP_MS:
+            raise CommandError("print.too_soon", "it was reprinted a moment ago", hint="wait ten seconds")
+        change = life.reprinted(job, now, self._ports.rules.ttl_ms)
+        lane.spool.admit()
+        return lane, change
 
     async def confirm(self, name: str, requester: Requester) -> Known:
         """A person has seen the label. Raises CommandError."""

@@ -71,6 +71,7 @@ OWN = (
     '"item.number" = { type = "text" }\n"recipient.name" = { type = "text" }\n'
     '[[element]]\nid = "who"\ntype = "text"\nat = [2, 2]\nsize = [90, 6]\n'
     'value = "{item.number}"\nfont_mm = 4\n'
+    '[[element]]\nid = "again"\ntype = "reprint"\nat = [2, 10]\nsize = [90, 6]\nfont_mm = 4\n'
 )
 PRINTER = '[[printer]]\nid = "p-1"\ndriver = "escpos"\nport = "tcp:10.0.0.1:9100"\n'
 
@@ -85,13 +86,34 @@ PRINTER = '[[printer]]\nid = "p-1"\ndriver = "escpos"\nport = "tcp:10.0.0.1:9100
             OWN.replace("{item.number}", "{recipient.name}"),
             ["counter.label: ", "'who'", "'recipient.name'", "is missing"],
         ),
+        (
+            '[counter]\nlabel = "own"\n',
+            OWN[: OWN.rindex("[[element]]")],
+            ["counter.label: ", "'own' has no element of type 'reprint' without condition"],
+        ),
+        (
+            '[counter]\nlabel = "own"\n',
+            OWN.replace("at = [2, 10]\nsize = [90, 6]", "at = [2, 10]\nsize = [9, 6]"),
+            ["counter.label: ", "element 'again'"],
+        ),
         ('[counter]\nlabel = "own"\n' + PRINTER, OWN, ["counter.label: ", "800 dots wide", "of p-1 576"]),
         (PRINTER + 'dpi = "180"\nwidth_dots = 384\n', OWN, ["'parcel-80' is 510 dots wide at 180 dpi"]),
         (PRINTER + 'dpi = "180"\nwidth_dots = 512\n', OWN, []),
         ('[counter]\nlabel = ""\n', OWN, []),
         ('[counter]\nflow = "none"\nlabel = "own"\n', "x = [", []),
     ],
-    ids=["unknown", "no-toml", "field", "wide", "wide-by-dpi", "fits", "no-label", "no-flow"],
+    ids=[
+        "unknown",
+        "no-toml",
+        "field",
+        "no-mark",
+        "small-mark",
+        "wide",
+        "wide-by-dpi",
+        "fits",
+        "no-label",
+        "no-flow",
+    ],
 )
 def test_a_label_that_would_not_come_out_is_told_beside(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, template: str, said: list[str]

@@ -25,7 +25,7 @@ from edge_agent.settings.load import load
 from simulators.demo.agent import TEMPLATE
 from simulators.demo.show import Show
 from simulators.demo.stage import Pace, stage
-from tests.labels.paper import ink_bounds, read
+from tests.labels.paper import HEAD, ink_bounds, read
 from tests.system.clerk import Clerk, mark_on
 
 MARK = "BXL1:0123456789ab:1:S-1"
@@ -137,6 +137,59 @@ async def test_a_receipt_template_that_is_not_there_stops_the_start(tmp_path: Pa
     file.write_text(TEMPLATE.read_text("utf-8").replace("[counter]\n", counter), "utf-8")
     with pytest.raises(ConfigError, match="receipt-80"):
         printery(load(file, Registry.installed()))
+
+
+MARKED = '[[element]]\nid = "again"\ntype = "reprint"\nat = [2, 1]\nsize = [50, 5]\nfont_mm = 4\n'
+GROUPED = '[[element]]\nid = "all"\ntype = "group"\nat = [0, 0]\n{}' + MARKED.replace(
+    "element]]", "element.element]]"
+)
+
+
+@pytest.mark.parametrize(
+    ("elements", "refused"),
+    [
+        ("", "label.no_reprint_mark"),
+        (MARKED, ""),
+        (MARKED + "when = []\n", ""),
+        (MARKED + 'when = "note"\n', "label.no_reprint_mark"),
+        (MARKED + 'unless = ["note"]\n', "label.no_reprint_mark"),
+        (GROUPED.format(""), ""),
+        (GROUPED.format('when = "note"\n'), "label.no_reprint_mark"),
+        (GROUPED.format('each = "note"\n'), "label.no_reprint_mark"),
+        ("[[element]]\ntype = 7\n[[element]]\n" + 'type = "group"\nelement = 7\n', "label.no_reprint_mark"),
+        ("[[element", "template.syntax"),
+    ],
+    ids=[
+        "none",
+        "marked",
+        "when-none",
+        "when",
+        "unless",
+        "in-group",
+        "in-when",
+        "in-each",
+        "nonsense",
+        "no-toml",
+    ],
+)
+def test_a_label_of_the_counter_that_could_not_be_told_from_its_reprint_stops_the_start(
+    tmp_path: Path, elements: str, refused: str
+) -> None:
+    """Else its first reprint would give the parcel up. A receipt may be without: it is not printed again."""
+    head = HEAD.format(kind="slip", width=60, height=60)
+    (tmp_path / "own.toml").write_text(head + elements, "utf-8")
+
+    def start(key: str) -> str:
+        file = tmp_path / "booth.toml"
+        text = TEMPLATE.read_text("utf-8").replace('label = "parcel-80"\n', f'{key} = "own"\n')
+        file.write_text(f'{text}\n[labels]\ntemplates = "{tmp_path}"\n', "utf-8")
+        try:
+            printery(load(file, Registry.installed()))
+        except ConfigError as refusal:
+            return refusal.code
+        return ""
+
+    assert (start("label"), start("receipt")) == (refused, "")
 
 
 @pytest.mark.system

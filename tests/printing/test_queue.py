@@ -366,6 +366,44 @@ async def test_a_reprint_is_marked_told_and_ordered_once_however_often_the_key_i
         assert await bench.refused(bench.queue.reprint(known.order.job, BOOTH)) == ""
 
 
+@pytest.mark.parametrize("state", ["confirmed", "failed"])
+async def test_a_reprint_that_cannot_be_drawn_is_refused_and_nothing_is_entered(
+    tmp_path: Path, state: str
+) -> None:
+    """A slip without a place for the mark, a template that was spoilt meanwhile: who asks is told so."""
+    async with opened(tmp_path) as bench:
+        if state == "failed":
+            bench.printers.answers["printer-1"] = [(Proof.FAILED, "printer.page_too_wide")]
+        known = await bench.order()
+        await bench.ends(known, state)
+        told = len(bench.told)
+        bench.draw_error = CommandError("label.no_reprint_mark", "t")
+        assert await bench.refused(bench.queue.reprint(known.order.job, BOOTH)) == "label.no_reprint_mark"
+        await bench.quiet()
+        found = await bench.queue.find(known.order.job)
+        assert (found.step.attempt, found.step.state.value) == (1, state)
+        assert len(bench.told) == told
+        bench.draw_error = None
+        assert await bench.refused(bench.queue.reprint(known.order.job, BOOTH)) == "", "at once"
+
+
+async def test_two_reprints_asked_for_while_the_first_is_drawn_are_one(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        known = await bench.order()
+        await bench.ends(known, "confirmed")
+        bench.may_draw.clear()
+        asked = [
+            asyncio.create_task(bench.refused(bench.queue.reprint(known.order.job, BOOTH))) for _ in "12"
+        ]
+        await bench.until(lambda: len(bench.drawn) == 4)
+        bench.may_draw.set()
+        first, second = await asyncio.gather(*asked)
+        assert first == ""
+        assert second in {"print.waiting", "print.too_soon"}
+        await bench.ends(known, "confirmed")
+        assert bench.printers.attempts() == [(known.order.job, 1), (known.order.job, 2)]
+
+
 async def test_a_label_in_doubt_is_confirmed_by_a_person(tmp_path: Path) -> None:
     known = await cut_while_sending(tmp_path)
     async with opened(tmp_path) as bench:
