@@ -20,7 +20,7 @@ from edge_agent.commands.agent_ops import Controls, agent_operations, number_ope
 from edge_agent.commands.barcode_key import command_key
 from edge_agent.commands.diagnostics import box_checks
 from edge_agent.commands.joining import make_router
-from edge_agent.commands.operations import AnyOperation, Operation, operations, unbroken
+from edge_agent.commands.operations import AnyOperation, Operation, operations
 from edge_agent.commands.print_ops import Prints, central_operations, local_operations
 from edge_agent.commands.router import Router
 from edge_agent.counter.acceptance import Acceptance
@@ -102,7 +102,7 @@ class Parts:
         self.uplink = self.centre.uplink
         orders |= {**central_operations(prints), **self.centre.orders(), **number_operations(self.numbers)}
         checks = {**box_checks(ledger, Path(settings.state.directory)), **self.snapshot.checks()}
-        self.router = self._make_router({**unbroken(orders), **agent_operations(controls, checks)}, floor_ms)
+        self.router = self._make_router({**orders, **agent_operations(controls, checks)}, floor_ms)
         self._live = Thinned(settings.uplink.live_per_s, self.uplink.live if self.uplink else _nowhere)
         self.booth.on_weight = self._weight_seen
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.commands.diagnostics import Check, diagnose
-from edge_agent.commands.operations import AfterRestart, AnyOperation, Operation, Progress, Stepwise
+from edge_agent.commands.operations import AfterRestart, AnyOperation, Operation, Progress, Stepwise, Unbroken
 from edge_agent.counter.numbering import Numbers
 from edge_agent.events.model import JsonValue
 from edge_agent.ledger.commands import RESTARTING
@@ -29,7 +29,7 @@ class Controls:
 
 def number_operations(numbers: Numbers) -> dict[str, Operation]:
     """Leases of item numbers, by their types."""
-    return {"number.lease": numbers.lease, "number.return": numbers.give_back}
+    return {"number.lease": Unbroken(numbers.lease), "number.return": Unbroken(numbers.give_back)}
 
 
 def agent_operations(controls: Controls, checks: Mapping[str, Check]) -> dict[str, AnyOperation]:

@@ -88,5 +88,5 @@ def trial_of(started: Started, boot: str, clock: Clock) -> Mapping[str, JsonValu
 
 def offer_configuring(made: Configuring, router: Router, server: LocalServer) -> None:
     """Let the centre and the command line order it."""
-    router.extend({configuring.TYPE: Stepwise(made.command)})
+    router.extend({configuring.TYPE: Stepwise(made.command, unbroken=True)})
     server.extend({"config.try": made.local, "config.confirm": made.confirm, "config.show": made.show})

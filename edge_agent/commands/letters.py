@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from edge_agent.commands.operations import Operation
+from edge_agent.commands.operations import Operation, Unbroken
 from edge_agent.events.model import JsonValue, StoredEvent
 from edge_agent.ledger.ledger import Ledger
 from edge_agent.sdk.clock import Clock
@@ -42,7 +42,7 @@ class Letters:
 
     def orders(self) -> dict[str, Operation]:
         """What the centre may order."""
-        return {LIST: self.list, RELEASE: self.release}
+        return {LIST: self.list, RELEASE: Unbroken(self.release)}
 
     def local_orders(self) -> dict[str, Operation]:
         """What a person on the box may, besides."""

@@ -16,8 +16,6 @@ from edge_agent.events.model import JsonValue
 from edge_agent.sdk.driver import show
 from edge_agent.sdk.errors import CommandError
 
-ON_RECORD = ("letters.", "number.", "parcel.", "print.")  # families of orders that are entered on disk
-
 Operation = Callable[[Mapping[str, Any]], Awaitable[JsonValue]]
 
 
@@ -44,24 +42,28 @@ class Stepwise:
     """An operation that tells its progress, or ends after a restart. It is given the command's id, too."""
 
     run: Callable[[Mapping[str, Any], Progress, str], Awaitable[JsonValue | AfterRestart]]
+    unbroken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unbroken:
-    """An operation that is finished once it is begun: no time limit breaks it off, so its own end is told."""
+    """An operation that enters something on disk: no time limit breaks it off, so its own end is told.
+
+    What may yet be done is never told as failed. It must bear any other operation beside it.
+    """
 
     run: Operation
 
+    async def __call__(self, args: Mapping[str, Any]) -> JsonValue:
+        return await self.run(args)
 
-AnyOperation = Operation | Stepwise | Unbroken
+
+AnyOperation = Operation | Stepwise
 
 
-def unbroken(operations: Mapping[str, Operation]) -> dict[str, AnyOperation]:
-    """The same operations; none that enters something on disk is told as failed while it may yet be done."""
-    return {
-        kind: Unbroken(operation) if kind.startswith(ON_RECORD) else operation
-        for kind, operation in operations.items()
-    }
+def is_unbroken(operation: AnyOperation) -> bool:
+    """Whether no time limit breaks it off."""
+    return operation.unbroken if isinstance(operation, Stepwise) else isinstance(operation, Unbroken)
 
 
 def operations(booth: Booth, counter: Counter) -> dict[str, Operation]:
@@ -100,7 +102,7 @@ def operations(booth: Booth, counter: Counter) -> dict[str, Operation]:
         "scale.tare": tare,
         "scale.read": read,
         "parcel.void": _order(counter, Order.VOID),
-        "parcel.number": number,
+        "parcel.number": Unbroken(number),
     }
 
 
@@ -109,7 +111,7 @@ def _order(counter: Counter, order: Order) -> Operation:
         state = await counter.order(order)
         return {"phase": state.phase.value, "attempt": state.attempt}
 
-    return give
+    return Unbroken(give)
 
 
 def _device(args: Mapping[str, Any]) -> str:

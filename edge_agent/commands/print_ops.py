@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edge_agent.commands.operations import Operation
+from edge_agent.commands.operations import Operation, Unbroken
 from edge_agent.counter.counter import Counter
 from edge_agent.counter.inputs import Order
 from edge_agent.events.model import JsonValue
@@ -73,9 +73,9 @@ def central_operations(prints: Prints, requester: Requester = Requester.CENTRE) 
         return as_shown(await queue.cancel(name, requester))
 
     return {
-        "print.label": label,
-        "print.slip": slip,
-        "print.cancel": cancel,
+        "print.label": Unbroken(label),
+        "print.slip": Unbroken(slip),
+        "print.cancel": Unbroken(cancel),
         "print.reprint": _decided(prints, requester, Order.REPRINT),
         "print.confirm": _decided(prints, requester, Order.CONFIRM),
     }
@@ -144,7 +144,7 @@ def _decided(prints: Prints, requester: Requester, order: Order) -> Operation:
         act = prints.queue.reprint if order is Order.REPRINT else prints.queue.confirm
         return as_shown(await act(name, requester))
 
-    return decide
+    return Unbroken(decide)
 
 
 def _with_head(data: Mapping[str, JsonValue], head: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

@@ -17,7 +17,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.commands.admission import Admission
-from edge_agent.commands.operations import AfterRestart, AnyOperation, Stepwise, Unbroken
+from edge_agent.commands.operations import AfterRestart, AnyOperation, Stepwise, is_unbroken
 from edge_agent.containment import contained
 from edge_agent.events.model import EventDraft, JsonValue, StoredEvent
 from edge_agent.ledger.commands import APPLYING, REFUSED, RESTARTING, Taken
@@ -56,7 +56,7 @@ class Router:
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._operations = operations
+        self.operations = operations
         self._admission = admission
         self._respond = respond
         self._stored = stored
@@ -68,7 +68,7 @@ class Router:
 
     def extend(self, operations: Mapping[str, AnyOperation]) -> None:
         """Further operations. Before `run`."""
-        self._operations = {**self._operations, **operations}
+        self.operations = {**self.operations, **operations}
 
     async def run(self, inbox: Inbox) -> None:
         """Serve until cancelled."""
@@ -106,8 +106,8 @@ class Router:
     async def _take(self, command: CommandMessage, tasks: asyncio.TaskGroup) -> None:
         """Raises EdgeError: refused, and nothing of it is on record. It may come again under its id."""
         await self._admission.check(command)
-        if command.type not in self._operations:
-            known = ", ".join(sorted(self._operations))
+        if command.type not in self.operations:
+            known = ", ".join(sorted(self.operations))
             raise CommandError("command.unknown", f"no such type; known: {known}")
         to_many = self._admission.to_many(command)
         if self._held[to_many] >= (WAITING_FOR_MANY if to_many else WAITING):
@@ -159,7 +159,7 @@ class Router:
     async def _begin(self, command: CommandMessage, tasks: asyncio.TaskGroup) -> None:
         """Until it has ended, or is late."""
         self.tell(command.id, "running", None)
-        if not isinstance(self._operations[command.type], Unbroken):
+        if not is_unbroken(self.operations[command.type]):
             await self._execute(command, RUN_S)
             return
         doing = tasks.create_task(self._execute(command, None), name="command that nothing breaks off")
@@ -195,9 +195,7 @@ class Router:
                 await self.end(command.id, command.type, "done", result)
 
     async def _perform(self, command: CommandMessage) -> JsonValue | AfterRestart:
-        operation = self._operations[command.type]
-        if isinstance(operation, Unbroken):
-            return await operation.run(command.args)
+        operation = self.operations[command.type]
         if not isinstance(operation, Stepwise):
             return await operation(command.args)
         return await operation.run(

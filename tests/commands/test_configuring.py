@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,13 +13,15 @@ import pytest
 
 from edge_agent.commands.admission import Admission
 from edge_agent.commands.configuring import INVALID_REST_S, WINDOW_S, Configuring, Surroundings
+from edge_agent.commands.joining import offer_configuring
 from edge_agent.commands.keyring import Keyring
-from edge_agent.commands.operations import Stepwise
-from edge_agent.commands.router import Router
+from edge_agent.commands.router import LATE, Router
 from edge_agent.ledger.ledger import Ledger, Limits
+from edge_agent.local.server import LocalServer
 from edge_agent.registry import Registry
 from edge_agent.sdk.clock import ManualClock
 from edge_agent.sdk.errors import CommandError
+from edge_agent.settings.generations import Generation, Generations, Report, Trial
 from edge_agent.settings.starting import choose
 from edge_agent.uplink.orders import read_command
 from tests.commands.signing import BOOTH, SigningKey
@@ -57,11 +60,12 @@ class Run:
         self.router = Router(
             ledger,
             clock,
-            {"config.apply": Stepwise(self.configuring.command)},
+            {},
             Admission(BOOTH),
             respond=lambda response: self.responses.append(dict(response)),
             stored=lambda _: None,
         )
+        offer_configuring(self.configuring, self.router, LocalServer(folder / "socket", {}))
         self.inbox: asyncio.Queue = asyncio.Queue(16)  # type: ignore[type-arg]  # of the router
         self.desired: asyncio.Queue[bytes] = asyncio.Queue(1)
 
@@ -285,6 +289,32 @@ async def test_an_order_to_apply_ends_when_the_trial_has(box: Box) -> None:
         run.order(7, HEAVY, "c-2")
         await run.until(lambda: run.responses[-1]["id"] == "c-2" and run.responses[-1]["state"] == "done")
         assert run.restarts == 0, "it is in force already"
+
+
+async def test_an_order_to_apply_that_a_slow_card_holds_up_is_late_and_not_failed(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writing cannot be stopped: a centre that was told "failed" would see it applied all the same."""
+    may_write = threading.Event()
+    attempt = Generations.attempt
+
+    def slow(generations: Generations, made: Generation, trial: Trial, report: Report) -> Generation:
+        may_write.wait(DEADLINE_S)
+        return attempt(generations, made, trial, report)
+
+    monkeypatch.setattr(Generations, "attempt", slow)
+    monkeypatch.setattr("edge_agent.commands.router.RUN_S", 0.05)
+    async with box.run() as run:
+        run.order(7, HEAVY)
+        await run.until(lambda: [one for one in run.responses if one.get("step") == LATE or "reason" in one])
+        may_write.set()
+        await run.until(lambda: run.restarts)
+        assert {one["state"] for one in run.responses} == {"accepted", "running"}
+    async with box.run() as run:
+        run.online = True
+        await box.clock.advance(1)
+        await run.until(lambda: run.responses)
+        assert (run.responses[-1]["state"], run.max_kg) == ("done", "25")
 
 
 async def test_an_order_whose_trial_is_undone_has_failed(box: Box) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.commands.admission import Admission, spread_ms
-from edge_agent.commands.operations import AfterRestart, Progress, Stepwise, Unbroken, unbroken
+from edge_agent.commands.operations import AfterRestart, Progress, Stepwise, Unbroken
 from edge_agent.commands.router import RUN_S, WAITING, WAITING_FOR_MANY, Router
 from edge_agent.events.model import JsonValue
 from edge_agent.ledger.commands import RESTARTING, STREAMS_LIMIT
@@ -50,6 +50,7 @@ class Bench:
                 "test.unbroken": Unbroken(self._do),
                 "test.steps": Stepwise(self._steps),
                 "test.restart": Stepwise(self._restart),
+                "test.unbroken.restart": Stepwise(self._restart, unbroken=True),
             },
             self.admission,
             respond=self.responses.append,
@@ -446,14 +447,17 @@ async def test_a_late_command_that_a_stop_cuts_off_is_told_at_the_next_start(tmp
         assert (await bench.ended())["reason"] == "agent.restarted"
 
 
-async def test_what_enters_something_on_disk_is_what_is_not_broken_off() -> None:
-    async def done(_args: Mapping[str, object]) -> JsonValue:
-        return None
-
-    kinds = ("print.label", "print.cancel", "parcel.void", "number.lease", "letters.release")
-    others = ("scale.zero", "scale.read", "events.replay")
-    made = unbroken(dict.fromkeys((*kinds, *others), done))
-    assert {kind for kind, operation in made.items() if isinstance(operation, Unbroken)} == set(kinds)
+@pytest.mark.usefixtures("short_run")
+async def test_a_late_command_that_ends_after_a_restart_still_brings_it_about(bench: Bench) -> None:
+    may_end = asyncio.Event()
+    bench.before_restart = may_end.wait
+    bench.send(kind="test.unbroken.restart")
+    await bench.until(lambda: bench.states() == ["accepted", "running", "running"])
+    assert (bench.responses[-1]["step"], bench.restarted) == ("late", [])
+    may_end.set()
+    await bench.until(lambda: bench.restarted == ["c-1"])
+    assert bench.responses[-1]["step"] == RESTARTING
+    assert await bench.finished() == []
 
 
 async def test_commands_are_executed_in_the_order_in_which_they_came(bench: Bench) -> None:

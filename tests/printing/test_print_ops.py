@@ -12,7 +12,6 @@ from typing import Any, cast
 import pytest
 
 from edge_agent.commands.admission import Admission
-from edge_agent.commands.operations import unbroken
 from edge_agent.commands.print_ops import Prints, central_operations, local_operations
 from edge_agent.commands.router import Inbox, Router
 from edge_agent.counter.counter import Counter
@@ -92,7 +91,7 @@ async def test_an_order_that_outlives_its_minute_is_answered_with_what_it_came_t
         router = Router(
             bench.ledger,
             bench.clock,
-            unbroken(central_operations(prints_of(bench)[0])),
+            central_operations(prints_of(bench)[0]),
             Admission("B-1"),
             respond=answers.append,
             stored=lambda _: None,
