@@ -13,7 +13,7 @@ from drivers.printers import cpcl_page as page_of
 from drivers.printers.bands import filling
 from drivers.printers.conversation import Conversation
 from drivers.printers.cpcl_status import EXTENDED_STATUS, STATUS, StatusDecoder
-from drivers.printers.label_printer import LabelPrinter, Language
+from drivers.printers.label_printer import LabelPrinter, Language, check_page
 from drivers.printers.media import Media, media_options
 from drivers.printers.progress import Drained, Progress
 from drivers.printers.sending import Ends
@@ -70,4 +70,5 @@ SPEC = DriverSpec(
     capabilities=frozenset({"status", "proof"}),
     extra={"device": "drivers.printers.cpcl_device:CpclDevice"},
     command_sets=WORDS,
+    check_page=check_page,
 )

@@ -15,7 +15,7 @@ from drivers.printers import epl2_page as page_of
 from drivers.printers.bands import filling
 from drivers.printers.conversation import Conversation
 from drivers.printers.epl2_status import ACKNOWLEDGED, ERROR_REPORT, StatusDecoder
-from drivers.printers.label_printer import LabelPrinter, Language
+from drivers.printers.label_printer import LabelPrinter, Language, check_page
 from drivers.printers.media import Media, media_options
 from drivers.printers.progress import Acknowledged, Progress
 from drivers.printers.sending import Ends
@@ -79,4 +79,5 @@ SPEC = DriverSpec(
     capabilities=frozenset({"status", "cut", "proof"}),
     extra={"device": "drivers.printers.epl2_device:Epl2Device"},
     command_sets=WORDS,
+    check_page=check_page,
 )

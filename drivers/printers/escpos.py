@@ -21,11 +21,11 @@ from drivers.printers.escpos_head import head_of
 from drivers.printers.escpos_proof import Proofs
 from drivers.printers.escpos_status import StatusDecoder
 from drivers.printers.media import AS_SET, offset_options
-from drivers.printers.placing import placed
+from drivers.printers.placing import fitted
 from drivers.printers.sending import Attempt, Ends
 from drivers.printers.serving import Served
-from edge_agent.sdk.driver import HARMLESS_PROBE, Context, DriverSpec, Kind, Option
-from edge_agent.sdk.values import Ready
+from edge_agent.sdk.driver import HARMLESS_PROBE, Context, DriverSpec, Kind, Option, Options
+from edge_agent.sdk.values import Page, Ready
 
 WORDS = frozenset({"ESC/POS", "ESCPOS", "ESC-POS"})  # in device ids
 
@@ -63,8 +63,7 @@ class EscposPrinter(Served):
 
     async def _print(self, attempt: Attempt) -> None:
         head = head_of(self._options)
-        x_dots, y_dots = self._options.integer("x_offset_dots"), self._options.integer("y_offset_dots")
-        bands = raster.bands(placed(attempt.job.page, x_dots, y_dots), head.dots)
+        bands = raster.bands(fitted(attempt.job.page, head.dots, self._options), head.dots)
         end = raster.end_of_page(head.cut if attempt.job.cut else "none", self._options.integer("feed_dots"))
         reason = await self._refusal()
         strays = self._talk.strays.watch()
@@ -95,6 +94,11 @@ class EscposPrinter(Served):
         yield raster.INITIALISE + self._push + heat
         yield from bands
         yield end
+
+
+def check_page(page: Page, options: Options) -> None:
+    """Whether it fits the head. Raises CommandError, or ConfigError for a wrong profile."""
+    fitted(page, head_of(options).dots, options)
 
 
 SPEC = DriverSpec(
@@ -167,4 +171,5 @@ SPEC = DriverSpec(
     extra={"device": "drivers.printers.escpos_device:EscposDevice"},
     probe=raster.status_question(1),
     command_sets=WORDS,
+    check_page=check_page,
 )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from drivers.printers.conversation import Conversation
 from drivers.printers.media import Media, media_of
-from drivers.printers.placing import checked, placed
+from drivers.printers.placing import fitted
 from drivers.printers.progress import Progress
 from drivers.printers.report import Condition, Report
 from drivers.printers.sending import Attempt, Ends
@@ -43,6 +43,11 @@ class Language:
     words: frozenset[str]
     wake: bytes = b""
     begin: Callable[[Options], Mapping[str, bytes]] = lambda _: {}
+
+
+def check_page(page: Page, options: Options) -> None:
+    """Whether it fits the head. Raises CommandError."""
+    fitted(page, options.integer("width_dots"), options)
 
 
 class LabelPrinter(Served):
@@ -77,10 +82,8 @@ class LabelPrinter(Served):
         await self._talk.send(self._language.wake)
 
     async def _print(self, attempt: Attempt) -> None:
-        page = placed(attempt.job.page, self._media.x_offset_dots, self._media.y_offset_dots)
-        label = self._language.label(
-            checked(page, self._media.head_dots), self._media, self._options, attempt.job.cut
-        )
+        page = fitted(attempt.job.page, self._media.head_dots, self._options)
+        label = self._language.label(page, self._media, self._options, attempt.job.cut)
         reason = await self._refusal()
         if reason:
             attempt.stop(reason)

@@ -6,10 +6,17 @@ Must not know: languages, links, what is on the page.
 
 from __future__ import annotations
 
+from edge_agent.sdk.driver import Options
 from edge_agent.sdk.errors import CommandError
 from edge_agent.sdk.values import Page
 
 PAGE_ROWS = 8_000  # one metre at 203 dpi: more on a label printer is a mistake
+
+
+def fitted(page: Page, head_dots: int, options: Options) -> Page:
+    """The page as it is sent to this head. Raises CommandError where it does not fit, or is moved off."""
+    moved = placed(page, options.integer("x_offset_dots"), options.integer("y_offset_dots"))
+    return checked(moved, head_dots)
 
 
 def checked(page: Page, head_dots: int) -> Page:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from drivers.printers import tspl_page as page_of
 from drivers.printers.bands import filling
 from drivers.printers.conversation import Conversation
-from drivers.printers.label_printer import LabelPrinter, Language
+from drivers.printers.label_printer import LabelPrinter, Language, check_page
 from drivers.printers.media import Media, media_options
 from drivers.printers.progress import Progress, RoseAndFell
 from drivers.printers.sending import Ends
@@ -69,4 +69,5 @@ SPEC = DriverSpec(
     extra={"device": "drivers.printers.tspl_device:TsplDevice"},
     probe=page_of.STATUS,
     command_sets=WORDS,
+    check_page=check_page,
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from drivers.printers import zpl_page as page_of
 from drivers.printers.conversation import Conversation
-from drivers.printers.label_printer import LabelPrinter, Language
+from drivers.printers.label_printer import LabelPrinter, Language, check_page
 from drivers.printers.media import Media, media_options
 from drivers.printers.progress import Drained, Progress
 from drivers.printers.sending import Ends
@@ -81,4 +81,5 @@ SPEC = DriverSpec(
     probe=page_of.HOST_STATUS,
     command_sets=WORDS,
     models=frozenset({("HP", "KE103")}),
+    check_page=check_page,
 )

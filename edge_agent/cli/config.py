@@ -1,7 +1,8 @@
 """`edge-agent config`: check the settings, show what a file means, print their schema; change them.
 
-Owns: the verbs, their output and exit codes (0 ok, 2 the settings cannot be used).
-Must not know: how settings are checked. Imports them only when a verb runs: pydantic is slow to import.
+Owns: the verbs, their output and exit codes: 0 ok, 1 the counter's labels would not come out, 2 the
+settings cannot be used. Must not know: how settings are checked. Imports them only when a verb runs: pydantic
+is slow to import.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from edge_agent.settings.problems import Problem
 
 EXIT_OK = 0
+EXIT_NO_LABEL = 1
 EXIT_UNUSABLE = 2
 
 
@@ -50,12 +52,12 @@ def run_check(arguments: argparse.Namespace) -> int:
     checked = _check(arguments.file)
     if checked.settings is None:
         return _report(checked.problems, as_json=arguments.json)
-    tell("[]" if arguments.json else f"{arguments.file}: ok, {_summary(checked.settings)}")
+    faults = _label_faults(arguments.file, checked.settings)
+    if not faults:
+        tell("[]" if arguments.json else f"{arguments.file}: ok, {_summary(checked.settings)}")
     for key, path in _wanted_files(checked.settings):
         note(f"{key}: {path} is not there, or closed to you; the agent does not start without it")
-    for fault in _label_faults(checked.settings):
-        note(fault)
-    return EXIT_OK
+    return _report(faults, as_json=arguments.json, code=EXIT_NO_LABEL) if faults else EXIT_OK
 
 
 def run_show(arguments: argparse.Namespace) -> int:
@@ -97,18 +99,25 @@ def _check(file: Path) -> Checked:
     return check_file(file, Registry.installed())
 
 
-def _label_faults(settings: Settings) -> Iterator[str]:
+def _label_faults(file: Path, settings: Settings) -> Sequence[Problem]:
+    """Labels that would not come out, told where their settings stand."""
     from edge_agent.cli.label_check import label_faults
+    from edge_agent.settings.load import failed, read_source
+    from edge_agent.settings.problems import Problem
 
-    yield from label_faults(settings)
+    faults = list(label_faults(settings, Registry.installed()))
+    source = read_source(file.read_bytes(), str(file)) if faults else None
+    if source is None or isinstance(source, Problem):
+        return ()
+    return failed(source.place, faults).problems
 
 
-def _report(problems: Sequence[Problem], *, as_json: bool) -> int:
+def _report(problems: Sequence[Problem], *, as_json: bool, code: int = EXIT_UNUSABLE) -> int:
     if as_json:
         tell(json.dumps([problem.as_json() for problem in problems], indent=2, ensure_ascii=False))
     else:
         print(*problems, sep="\n", file=sys.stderr)
-    return EXIT_UNUSABLE
+    return code
 
 
 def _wanted_files(settings: Settings) -> Iterator[tuple[str, Path]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.errors import ConfigError, ProtocolError
 from edge_agent.sdk.ports import ByteLink, Codec, Driver, Sink
-from edge_agent.sdk.values import Reading
+from edge_agent.sdk.values import Page, Reading
 
 OptionValue = str | int | bool | Decimal
 
@@ -230,6 +230,9 @@ class DriverSpec:
 
     `command_sets` are the words by which an IEEE 1284 device id names a printer's language, in capitals;
     `models` are makers and models, as such ids spell them, that are known to speak it whatever the id says.
+
+    `check_page` raises EdgeError for a page that a printer with these options would refuse before its first
+    byte: wider than its head, moved off the paper. Settings are checked by it, without a printer.
     """
 
     name: str
@@ -250,6 +253,7 @@ class DriverSpec:
     end_probe: bytes = b""
     command_sets: frozenset[str] = frozenset()
     models: frozenset[tuple[str, str]] = frozenset()
+    check_page: Callable[[Page, Options], None] | None = None
 
 
 def show(reading: Reading) -> str:

@@ -35,7 +35,7 @@ NAMES = {
 FIELDS = {
     "driver.Context": "device link clock sink options",
     "driver.DriverSpec": "name kind title decoder build device_half serial transports options dialects"
-    " unit_on_wire sources capabilities extra probe end_probe command_sets models",
+    " unit_on_wire sources capabilities extra probe end_probe command_sets models check_page",
     "driver.Indication": "gross unit tare motion overload fault",
     "driver.Option": "name default help choices minimum maximum",
     "driver.Request": "ask value raw",

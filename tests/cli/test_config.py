@@ -96,40 +96,62 @@ PRINTER = '[[printer]]\nid = "p-1"\ndriver = "escpos"\nport = "tcp:10.0.0.1:9100
             OWN.replace("at = [2, 10]\nsize = [90, 6]", "at = [2, 10]\nsize = [9, 6]"),
             ["counter.label: ", "element 'again'"],
         ),
-        ('[counter]\nlabel = "own"\n' + PRINTER, OWN, ["counter.label: ", "800 dots wide", "of p-1 576"]),
-        (PRINTER + 'dpi = "180"\nwidth_dots = 384\n', OWN, ["'parcel-80' is 510 dots wide at 180 dpi"]),
+        (
+            '[counter]\nlabel = "own"\n' + PRINTER,
+            OWN,
+            ["counter.label: ", "800 dots wide", "printer p-1", "the head 576"],
+        ),
+        (PRINTER + 'dpi = "180"\nwidth_dots = 384\n', OWN, ["'parcel-80'", "510 dots wide, the head 384"]),
+        (PRINTER + 'profile = "POS-5890"\n', OWN, ["counter.label: ", "576 dots wide, the head 384"]),
+        (PRINTER + 'profile = "TM-T88III"\n', OWN, ["counter.label: ", "has 180 dpi, the settings say 203"]),
+        (PRINTER + "x_offset_dots = 100\n", OWN, ["counter.label: ", "x_offset_dots", "fall off the paper"]),
+        (PRINTER.replace("escpos", "zpl") + "width_dots = 384\n", OWN, ["576 dots wide, the head 384"]),
+        (
+            PRINTER + PRINTER.replace("p-1", "p-2").replace("9100", "9101") + "width_dots = 384\n"
+            '[counter]\nreceipt = "receipt-80"\nreceipt_printer = "p-2"\n',
+            OWN,
+            ["counter.receipt: ", "'receipt-80'", "printer p-2", "the head 384"],
+        ),
         (PRINTER + 'dpi = "180"\nwidth_dots = 512\n', OWN, []),
         ('[counter]\nlabel = ""\n', OWN, []),
         ('[counter]\nflow = "none"\nlabel = "own"\n', "x = [", []),
     ],
     ids=[
-        "unknown",
-        "no-toml",
-        "field",
-        "no-mark",
-        "small-mark",
-        "wide",
-        "wide-by-dpi",
-        "fits",
-        "no-label",
-        "no-flow",
+        *("unknown", "no-toml", "field", "no-mark", "small-mark", "wide", "wide-by-dpi", "profile"),
+        *("dpi-of-profile", "offset", "zpl", "receipt", "fits", "no-label", "no-flow"),
     ],
 )
-def test_a_label_that_would_not_come_out_is_told_beside(
+def test_a_label_that_would_not_come_out_is_told_and_ends_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, template: str, said: list[str]
 ) -> None:
     (tmp_path / "own.toml").write_text(template)
     settings = settings_file(tmp_path, f'[labels]\ntemplates = "{tmp_path}"\n{more}')
-    assert run("check", settings) == 0
+    assert run("check", settings) == bool(said)
     out, err = capsys.readouterr()
-    assert ": ok, " in out
+    assert (": ok, " in out) is not bool(said)
     assert [words for words in said if words not in err] == [], err
     assert len(err.splitlines()) == bool(said)
+    assert run("check", settings, "--json") == bool(said)
+    told = json.loads(capsys.readouterr().out)
+    assert len(told) == bool(said)
+    assert [fault for fault in told if f"{fault['key']}: {fault['message']}" not in err] == []
 
 
-def test_fonts_that_are_not_there_are_told_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_label_fault_is_told_where_its_setting_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_file(tmp_path, '[counter]\nlabel = "parcel-81"\n')
+    assert run("check", settings, "--json") == 1
+    (fault,) = json.loads(capsys.readouterr().out)
+    line = settings.read_text().splitlines().index('label = "parcel-81"') + 1
+    assert (fault["file"], fault["line"], fault["column"]) == (str(settings), line, 9)
+
+
+def test_fonts_that_are_not_there_are_told_and_end_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = settings_file(tmp_path, f'[labels]\nfont_bangla = "{tmp_path}/none.ttf"\n')
-    assert run("check", settings) == 0
+    assert run("check", settings) == 1
     assert "fonts-noto-core" in capsys.readouterr().err
 
 
