@@ -18,7 +18,6 @@ from edge_agent.counter.parcel import Parcel
 from edge_agent.events.model import JsonValue
 from edge_agent.labels.printery import Printery
 from edge_agent.ledger.print_jobs import PrintOrder
-from edge_agent.printing.roll import USUAL_DPI
 from edge_agent.sdk.clock import Clock
 from edge_agent.sdk.values import Page, Stamp
 
@@ -67,7 +66,7 @@ class Pages:
         *,
         boot: str,
         printer: str,
-        dpi: int = USUAL_DPI,
+        dpi: int,
     ) -> None:
         """`printer` is the one that prints the counter's labels, `dpi` the resolution of its head."""
         name = settings.booth
@@ -82,9 +81,7 @@ class Pages:
         self._receipt_printer = settings.counter.receipt_printer or printer
         self._wait_ms = settings.printing.wait_s * 1000
 
-    async def draw(
-        self, template: str, data: Mapping[str, object], reprint: int, dpi: int = USUAL_DPI
-    ) -> Page:
+    async def draw(self, template: str, data: Mapping[str, object], reprint: int, dpi: int) -> Page:
         """One page for a head of this resolution, drawn in a worker. Raises EdgeError."""
         return await asyncio.to_thread(self._printery.page, data, reprint=reprint, template=template, dpi=dpi)
 

@@ -31,14 +31,12 @@ class Printery:
         template: str,
         folder: Path | None = None,
         *,
-        dpi: int = 203,
         fonts: FontFiles = DEBIAN_FONTS,
         black_from: int = BLACK_FROM,
     ) -> None:
         """`template` is drawn where none is named; `folder` holds the booth's own, which go first."""
         self._name = template
         self._folder = folder
-        self._dpi = dpi
         self._files = fonts
         self._black_from = black_from
         self._lock = threading.Lock()
@@ -49,16 +47,19 @@ class Printery:
         self,
         data: Mapping[str, object],
         *,
+        dpi: int,
         reprint: int = 0,
         template: str = "",
-        dpi: int = 0,
     ) -> Page:
-        """Draw one label. Raises CommandError label.… for data that cannot be drawn, else ConfigError."""
+        """Draw one label for a head of so many dots per inch.
+
+        Raises CommandError label.… for data that cannot be drawn, else ConfigError.
+        """
         from edge_agent.labels.layout import render
 
         with self._lock:
             fonts, found = self._load(template or self._name)
-            return render(found, data, fonts=fonts, dpi=dpi or self._dpi, reprint=reprint)
+            return render(found, data, fonts=fonts, dpi=dpi, reprint=reprint)
 
     def check(self) -> None:
         """Load everything now. Raises ConfigError for a wrong template or absent fonts."""

@@ -45,12 +45,12 @@ STATUS: dict[str, Any] = {
 @pytest.fixture
 def pages() -> Pages:
     settings = load(TEMPLATE, Registry.installed())
-    return Pages(Printery("parcel-80"), settings, ManualClock(), boot="b", printer="printer-1")
+    return Pages(Printery("parcel-80"), settings, ManualClock(), boot="b", printer="printer-1", dpi=203)
 
 
 async def test_a_slip_of_a_booth_in_trouble_is_drawn_with_its_mark(pages: Pages) -> None:
     data = pages.slip(STATUS)
-    page = await pages.draw("status-80", marked(data, MARK), 0)
+    page = await pages.draw("status-80", marked(data, MARK), 0, 203)
     assert ("QRCode", MARK) in read(page)
     devices, faults = data["device"], data["fault"]
     assert isinstance(devices, list)
@@ -76,12 +76,12 @@ async def test_only_a_broken_link_sends_somebody_to_the_network(pages: Pages) ->
 @pytest.mark.parametrize("clock", ["ntp", "rtc", "held", "none", "unheard-of"])
 async def test_a_slip_is_drawn_whatever_the_state(pages: Pages, uplink: str, clock: str) -> None:
     status = {**STATUS, "uplink": {"status": uplink, "reason": ""}, "clock": clock, "devices": []}
-    page = await pages.draw("status-80", marked(pages.slip(status), MARK), 0)
+    page = await pages.draw("status-80", marked(pages.slip(status), MARK), 0, 203)
     assert page.height > 800
 
 
 async def test_a_test_page_is_drawn_with_its_mark(pages: Pages) -> None:
-    page = await pages.draw("print-test-80", marked(pages.test(), MARK), 0)
+    page = await pages.draw("print-test-80", marked(pages.test(), MARK), 0, 203)
     assert list(read(page)) == [("QRCode", MARK)]
 
 
@@ -90,11 +90,11 @@ async def test_a_receipt_says_what_the_label_says_and_carries_its_own_mark(tmp_p
     counter = '[counter]\nreceipt = "receipt-80"\nreceipt_printer = "printer-1"\n'
     file.write_text(TEMPLATE.read_text("utf-8").replace("[counter]\n", counter), "utf-8")
     settings = load(file, Registry.installed())
-    made = Pages(printery(settings), settings, ManualClock(), boot="b", printer="printer-9")
+    made = Pages(printery(settings), settings, ManualClock(), boot="b", printer="printer-9", dpi=203)
     order = made.receipt(Parcel("RR102030405BD", "s10", "abcdefabcdef", 0), ManualClock().stamp())
     assert (order.template, order.printer, order.key) == ("receipt-80", "printer-1", "abcdefabcdef.receipt")
     assert (order.kind, order.requester, order.subject) == ("receipt", "flow", "RR102030405BD")
-    page = await made.draw(order.template, marked(json.loads(order.data), MARK), 0)
+    page = await made.draw(order.template, marked(json.loads(order.data), MARK), 0, 203)
     assert set(read(page)) == {("Code128", "RR102030405BD"), ("QRCode", MARK)}
 
 
@@ -123,8 +123,8 @@ async def test_fonts_and_blackness_of_the_settings_are_on_the_label(tmp_path: Pa
     async def drawn(more: str) -> Page:
         file.write_text(f"{text}\n[labels]\n{more}\n", "utf-8")
         settings = load(file, Registry.installed())
-        made = Pages(printery(settings), settings, ManualClock(), boot="b", printer="printer-1")
-        return await made.draw("print-test-80", marked(made.test(), MARK), 0)
+        made = Pages(printery(settings), settings, ManualClock(), boot="b", printer="printer-1", dpi=203)
+        return await made.draw("print-test-80", marked(made.test(), MARK), 0, 203)
 
     usual, other = await drawn(""), await drawn(setting.format(bold=DEBIAN_FONTS.bangla[BOLD]))
     assert usual.height == other.height

@@ -100,7 +100,7 @@ def test_on_paper_it_is_dots_or_refused(text: str, printery: Printery) -> None:
 def drawn(printery: Printery, parcel: Parcel) -> tuple[Page | None, str]:
     """The page, or the code of its refusal, whose words must be inert."""
     try:
-        return printery.page(label_data(parcel, 1, BoothName("DHAKA-0001", "B", "", 360), 0)), ""
+        return printery.page(label_data(parcel, 1, BoothName("DHAKA-0001", "B", "", 360), 0), dpi=203), ""
     except (CommandError, ConfigError) as refused:
         return (None, refused.code) if is_inert(str(refused)) else (None, f"steers: {refused!a}")
 
