@@ -135,6 +135,7 @@ SPEC = DriverSpec(
             "speed by GS ( K, 1 (slowest) to 13; -1 leaves it as set, as for all that do not know it",
             minimum=AS_SET,
             maximum=13,
+            gaps=(0,),
         ),
         Option(
             "profile", "default", "python-escpos profile that narrows width and cut to what the model has"
@@ -143,7 +144,7 @@ SPEC = DriverSpec(
         Option(
             "feed_dots",
             24,
-            "paper fed after the page, before the cut, in dots (8 are 1 mm)",
+            "paper fed after the page, before the cut, in dots (8 are 1 mm at 203 dpi)",
             minimum=0,
             maximum=1000,
         ),

@@ -69,6 +69,7 @@ def media_options(
             f"inches a second, 1 to {speed_most}; -1 leaves it as set at the printer",
             minimum=AS_SET,
             maximum=speed_most,
+            gaps=(0,),
         ),
         *offset_options(),
     )

@@ -73,7 +73,8 @@ def _values(option: Option) -> tuple[OptionValue, ...]:
         return (False, True)
     low, high = option.minimum, option.maximum
     if isinstance(option.default, int) and isinstance(low, int) and isinstance(high, int):
-        return tuple(range(low, high + 1)) if high - low < NUMBERS_LIMIT else ()
+        numbers = range(low, high + 1) if high - low < NUMBERS_LIMIT else ()
+        return tuple(number for number in numbers if number not in option.gaps)
     return ()
 
 

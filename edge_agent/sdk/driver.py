@@ -48,7 +48,10 @@ class SerialSettings:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting of a driver. Its type is that of the default; `choices` and bounds are inclusive."""
+    """One setting of a driver. Its type is that of the default; `choices` and bounds are inclusive.
+
+    `gaps` are whole numbers between the bounds that mean nothing.
+    """
 
     name: str
     default: OptionValue
@@ -56,6 +59,7 @@ class Option:
     choices: tuple[str, ...] = ()
     minimum: int | Decimal | None = None
     maximum: int | Decimal | None = None
+    gaps: tuple[int, ...] = ()
 
 
 class Options(Mapping[str, OptionValue]):
@@ -136,6 +140,10 @@ def _within(option: Option, value: int | Decimal) -> None:
         raise ConfigError(
             "config.option_range",
             f"option {option.name!r} must be between {low} and {high}, is {value}",
+        )
+    if value in option.gaps:
+        raise ConfigError(
+            "config.option_range", f"option {option.name!r} cannot be {value}", hint=option.help
         )
 
 

@@ -137,12 +137,16 @@ def option_words(option: Option) -> str:
     """What an option accepts, in words."""
     if option.choices:
         return one_of(option.choices)
-    words = TYPE_WORDS[type(option.default)]
+    words = TYPE_WORDS[type(option.default)] + _bounds(option)
+    return ", not ".join((words, *map(str, option.gaps)))
+
+
+def _bounds(option: Option) -> str:
     if option.minimum is not None and option.maximum is not None:
-        return f"{words}, {option.minimum} to {option.maximum}"
+        return f", {option.minimum} to {option.maximum}"
     if option.minimum is not None:
-        return f"{words}, at least {option.minimum}"
-    return f"{words}, at most {option.maximum}" if option.maximum is not None else words
+        return f", at least {option.minimum}"
+    return f", at most {option.maximum}" if option.maximum is not None else ""
 
 
 def _line_defaults(table: Table, spec: DriverSpec) -> Table:

@@ -80,6 +80,8 @@ def _option(option: Option) -> JsonSchemaValue:
         schema["minimum"] = _plain(option.minimum)
     if option.maximum is not None:
         schema["maximum"] = _plain(option.maximum)
+    if option.gaps:
+        schema["not"] = {"enum": list(option.gaps)}
     return schema
 
 

@@ -37,7 +37,7 @@ FIELDS = {
     "driver.DriverSpec": "name kind title decoder build device_half serial transports options dialects"
     " unit_on_wire sources capabilities extra probe end_probe command_sets models check_page",
     "driver.Indication": "gross unit tare motion overload fault",
-    "driver.Option": "name default help choices minimum maximum",
+    "driver.Option": "name default help choices minimum maximum gaps",
     "driver.Request": "ask value raw",
     "driver.SerialSettings": "baud bits parity stop flow dtr rts",
     "ieee1284.DeviceId": "maker model commands serial description",

@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
+from edge_agent.sdk.driver import Options
+from edge_agent.sdk.errors import ConfigError
 from edge_agent.sdk.values import Cover, Page, Paper, PrintJob, Proof, Ready
 from simulators.faults import Delayed
 from simulators.print_buffer import Answer
 from simulators.wire import Toward
-from tests.drivers.label_bench import BEST, EVERYTHING, LABEL_LANGUAGES, PAGE, WIDTH, Bench, shows
+from tests.drivers.label_bench import BEST, EVERYTHING, LABEL_LANGUAGES, PAGE, SPECS, WIDTH, Bench, shows
 
 ALL = pytest.mark.parametrize("language", LABEL_LANGUAGES)
 
@@ -99,6 +101,15 @@ async def test_nothing_is_sent_to_a_printer_that_cannot_print(language: str, fla
         assert (await bench.print()).proof is BEST[language]
         await bench.clock.advance(30)
         assert len(bench.whole) == 1
+
+
+@pytest.mark.parametrize("language", [*LABEL_LANGUAGES, "escpos"])
+def test_a_speed_of_nothing_is_refused_and_no_speed_leaves_it_as_set(language: str) -> None:
+    options = SPECS[language].options
+    with pytest.raises(ConfigError) as refused:
+        Options(options, {"speed": 0})
+    assert refused.value.code == "config.option_range"
+    assert [Options(options, {"speed": speed})["speed"] for speed in (-1, 1)] == [-1, 1]
 
 
 # Silence

@@ -58,6 +58,7 @@ FAKE_PRINTER = DriverSpec(
     decoder=_no_codec,
     build=_no_driver,
     transports=frozenset({"serial", "tcp", "lp", "usb"}),
+    options=(Option("speed", -1, "Speed; -1 leaves it.", minimum=-1, maximum=13, gaps=(0,)),),
 )
 NO_SPEC = "this is no specification"
 

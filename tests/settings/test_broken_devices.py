@@ -118,6 +118,13 @@ DEVICES = [
         "1000",
     ),
     Broken(
+        "a speed that means nothing",
+        HEAD + PRINTER + "speed = 0\n",
+        (10, 9),
+        "printer[0].speed",
+        ["0 is not allowed", "-1 to 13, not 0"],
+    ),
+    Broken(
         "receipts without a printer",
         HEAD + '[counter]\nreceipt = "receipt-80"\n',
         (7, 11),
