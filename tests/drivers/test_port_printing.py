@@ -9,16 +9,13 @@ import pytest
 
 from edge_agent.links.open import open_link
 from edge_agent.sdk.ports import ByteLink
-from edge_agent.sdk.values import Proof
 from simulators.endpoints import Endpoint, PtyEndpoint, TcpEndpoint
 from simulators.printer import PrinterSim
 from tests.drivers.label_bench import SPECS, WIDTH
 from tests.drivers.port_desk import (
-    LONG,
-    WAKES,
     Desk,
     is_printed_and_proved,
-    is_right_after_a_pull,
+    is_unknown_after_a_pull_and_then_right,
     tells_paper_out,
 )
 
@@ -26,13 +23,11 @@ PORTS = ("pty", "tcp")
 
 
 class PortDesk(Desk):
-    """A printer behind a pty or a network port, whose plug can be pulled after so many bytes."""
+    """A printer behind a pty or a network port."""
 
     def __init__(self, folder: Path, port: str, language: str) -> None:
         super().__init__(language)
         self.end: Endpoint = PtyEndpoint(folder, "printer") if port == "pty" else TcpEndpoint()
-        self.heard = 0
-        self.pulled_at: int | None = None
         self.printer = PrinterSim(
             self,
             self.pace,
@@ -66,12 +61,7 @@ class PortDesk(Desk):
         await self.end.unplug()
 
     async def read(self) -> bytes:
-        data = await self.end.read()
-        self.heard += len(data)
-        if self.pulled_at is not None and self.heard >= self.pulled_at:
-            self.pulled_at = None
-            await self.unplug()
-        return data
+        return await self.took(await self.end.read())
 
     async def write(self, data: bytes) -> None:
         self.said += 1
@@ -101,9 +91,4 @@ async def test_paper_out_in_mid_label_is_told(desk: PortDesk) -> None:
 
 
 async def test_a_plug_pulled_in_mid_label_leaves_it_unknown_and_the_next_one_right(desk: PortDesk) -> None:
-    async with desk.opened():
-        desk.pulled_at = desk.heard + len(WAKES.get(desk.language, b"")) + 1500
-        result = await desk.print(LONG)
-        assert result.proof is Proof.UNKNOWN, result
-    await desk.plug()
-    await is_right_after_a_pull(desk)
+    await is_unknown_after_a_pull_and_then_right(desk)

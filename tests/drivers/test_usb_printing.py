@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,19 +10,15 @@ import pytest
 from edge_agent.links.usb import UsbLink
 from edge_agent.sdk.ieee1284 import parse_device_id
 from edge_agent.sdk.ports import ByteLink
-from edge_agent.sdk.values import Proof
 from simulators.printer import PrinterSim
 from simulators.usb.printer import SPEAKERS, PortStatus, UsbPrinter
 from tests.drivers.label_bench import SPECS, WIDTH
 from tests.drivers.port_desk import (
-    LONG,
-    WAKES,
     Desk,
     is_printed_and_proved,
-    is_right_after_a_pull,
+    is_unknown_after_a_pull_and_then_right,
     tells_paper_out,
 )
-from tests.links.far_end import eventually
 from tests.links.usb_box import Plugged, UsbBox
 
 READ_MS = 50  # closing waits for one slice of reading
@@ -66,7 +61,7 @@ class UsbDesk(Desk):
             self.box.pull(plugged)
 
     async def read(self) -> bytes:
-        return await self.function.pipe.read()
+        return await self.took(await self.function.pipe.read())
 
     async def write(self, data: bytes) -> None:
         self.said += 1
@@ -92,12 +87,4 @@ async def test_paper_out_in_mid_label_is_told(desk: UsbDesk) -> None:
 
 
 async def test_a_plug_pulled_in_mid_label_leaves_it_unknown_and_the_next_one_right(desk: UsbDesk) -> None:
-    async with desk.opened():
-        awake = desk.printer.received_bytes + len(WAKES.get(desk.language, b""))
-        printing = asyncio.ensure_future(desk.print(LONG))
-        await eventually(lambda: desk.printer.received_bytes > awake + 1500, "a part has arrived")
-        await desk.unplug()
-        result = await printing
-        assert result.proof is Proof.UNKNOWN, result
-    await desk.plug()
-    await is_right_after_a_pull(desk)
+    await is_unknown_after_a_pull_and_then_right(desk)
