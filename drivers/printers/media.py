@@ -12,7 +12,7 @@ from edge_agent.sdk.driver import Option, Options
 
 AS_SET = -1  # leave it as somebody has set it at the printer
 DOTS_PER_MM = {"203": 8, "300": 12, "600": 24}  # as printers count them; a head of 300 dpi may have 11.8
-DPI = {8: 203, 12: 300, 24: 600}
+DPI = {dots: int(dpi) for dpi, dots in DOTS_PER_MM.items()}
 MM_IN_INCH = Decimal("25.4")
 OFFSET_DOTS = 240  # 3 cm at 203 dpi: a label that lies farther off is loaded wrongly
 

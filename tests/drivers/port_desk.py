@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -52,7 +53,7 @@ class Watched(SystemClock):
             await super().sleep(0.001)
 
 
-class Desk:
+class Desk(ABC):
     """The host's end; whoever inherits is the printer's end of the line (`Endpoint`)."""
 
     printer: PrinterSim
@@ -66,22 +67,28 @@ class Desk:
         self.driver: object = None
 
     @property
-    def connected(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def connected(self) -> bool: ...
 
     @property
     def pace(self) -> SystemClock:
         """The printer's time."""
         return Watched(self) if self.language == "tspl" else SystemClock()
 
-    async def open_port(self) -> ByteLink:
-        raise NotImplementedError
+    @abstractmethod
+    async def open_port(self) -> ByteLink: ...
 
-    async def plug(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def start(self) -> None: ...
 
-    async def unplug(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def close(self) -> None: ...
+
+    @abstractmethod
+    async def plug(self) -> None: ...
+
+    @abstractmethod
+    async def unplug(self) -> None: ...
 
     def pull_in_mid_label(self) -> None:
         """The plug comes out once the printer has a part of the next label, with the rest under way."""
@@ -116,12 +123,12 @@ class Desk:
     @contextlib.asynccontextmanager
     async def switched_on(self) -> AsyncIterator[None]:
         """The printer at work, plugged in."""
-        await self.plug()
+        await self.start()
         printer = asyncio.ensure_future(self.printer.run())
         try:
             yield
         finally:
-            await self.unplug()
+            await self.close()
             printer.cancel()
             await asyncio.gather(printer, return_exceptions=True)
 

@@ -72,12 +72,8 @@ class PortDesk(Desk):
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PortDesk]:
     port, language = request.param
     made = PortDesk(tmp_path, port, language)
-    await made.start()
-    try:
-        async with made.switched_on():
-            yield made
-    finally:
-        await made.close()
+    async with made.switched_on():
+        yield made
 
 
 async def test_a_label_is_printed_and_proved(desk: PortDesk) -> None:

@@ -34,6 +34,7 @@ sys.path.insert(0, {LIBRARY!r})
 from edge_agent.cli.main import main
 sys.exit(main())
 """
+# A print job in one of these stays there, unless a person or a scan says more of it.
 ENDED = frozenset({"sent", "confirmed", "unconfirmed", "failed", "expired", "cancelled"})
 INSTALL = f"""
 set -e

@@ -22,13 +22,13 @@ from simulators.central.commands import JsonValue
 from simulators.central.server import Central
 from tests.vm.counter import Counter
 from tests.vm.disk_check import OnDisk
+from tests.vm.installed import ENDED
 
 BOOTH = "BOOTH-CUT"
 ANSWER_S = 60.0  # then a centre orders again; on an idle machine it takes two
 VALID_S = 600.0
 END_S = 300.0  # as long as any step in the guest may take
 LOOK_S = 0.1
-ENDED = frozenset({"sent", "confirmed", "unconfirmed", "failed", "expired", "cancelled"})
 ON_PAPER = frozenset({"printed", "scanned"})  # proofs that say: this label exists
 TEMPLATE = "print-test-80"  # the shortest one that carries the mark
 DATA: dict[str, JsonValue] = {"agent": {"version": "0.1.0"}}  # the booth fills in the rest

@@ -29,7 +29,7 @@ def desk(request: pytest.FixtureRequest) -> Installed:
 
 
 def test_a_job_broken_off_is_in_doubt_comes_once_and_the_next_one_is_right(desk: Installed) -> None:
-    """Paper that ends in mid-label; then a plug pulled while the printer holds the rest of another one."""
+    """Paper that ends in mid-label, power that goes in mid-label, then the plug out and in again."""
     desk.order("printer paper ends 100")
     torn = ordered(desk)
     assert torn["state"] == "unconfirmed", torn
